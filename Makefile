@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Capacitor: a laboratory for concurrent caches. `make help` lists the targets.
+#
+# Objects go to build/<configuration>-<compiler>/, so that configurations never mix. Folders under impl/ are found, and
+# the table of implementations is generated from their names: adding an implementation is adding a folder.
+
+CONF ?= release
+CC   = gcc
+ifeq ($(findstring clang,$(CC)),clang)
+CXX := $(subst clang,clang++,$(CC))
+else
+CXX := $(subst gcc,g++,$(CC))
+endif
+BUILD := build/$(CONF)-$(notdir $(CC))
+TIER  ?= smoke
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# ---- Flags ------------------------------------------------------------------------------------------------------
+
+FLAGS_release := -O2 -g -DNDEBUG
+FLAGS_debug   := -O1 -g
+FLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address
+FLAGS_ubsan   := -O1 -g -fno-omit-frame-pointer -fsanitize=undefined -fno-sanitize-recover=all
+FLAGS_tsan    := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+ifeq ($(origin FLAGS_$(CONF)),undefined)
+$(error CONF=$(CONF) is unknown; it is one of: release debug asan ubsan tsan)
+endif
+
+WARNINGS := -Wall -Wextra -Wundef -Wshadow -Wvla -Wpointer-arith
+WARNINGS_C := $(WARNINGS) -Wstrict-prototypes -Wmissing-prototypes
+ifeq ($(WERROR),1)
+WARNINGS += -Werror
+WARNINGS_C += -Werror
+endif
+
+FLAGS    := $(FLAGS_$(CONF)) -fPIC -fvisibility=hidden -pthread -Iinclude -I. -I$(BUILD)
+CFLAGS   ?=
+CXXFLAGS ?=
+C_FLAGS   = -std=c11 -D_GNU_SOURCE $(FLAGS) $(WARNINGS_C) $(CFLAGS)
+CXX_FLAGS = -std=c++17 -D_GNU_SOURCE $(FLAGS) $(WARNINGS) $(CXXFLAGS)
+
+LIBRARY_PACKAGES := liburcu-memb liburcu-cds ck libsodium libxxhash
+PROGRAM_PACKAGES := benchmark jansson hwloc libzstd liblzma zlib
+LIBRARY_LIBS  = $(shell pkg-config --libs $(LIBRARY_PACKAGES))
+PROGRAM_LIBS  = $(shell pkg-config --libs $(PROGRAM_PACKAGES)) -lm
+TEST_LIBS     = -lcmocka
+
+# ---- What there is ----------------------------------------------------------------------------------------------
+
+IMPLEMENTATIONS := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard impl/*/*.c)))))
+COMMON_SOURCES  := $(wildcard common/*.c)
+IMPL_SOURCES    := $(wildcard impl/*/*.c)
+HARNESS_SOURCES := $(wildcard harness/*.c)
+HARNESS_CXX     := $(wildcard harness/*.cc)
+TEST_PROGRAMS   := $(wildcard tests/*/*_test.c)
+TEST_PARTS      := $(filter-out $(TEST_PROGRAMS),$(wildcard tests/*/*.c))
+
+object = $(patsubst %,$(BUILD)/%.o,$(1))
+LIBRARY_OBJECTS := $(call object,$(COMMON_SOURCES) $(IMPL_SOURCES) table.c)
+HARNESS_OBJECTS := $(call object,$(HARNESS_SOURCES) $(HARNESS_CXX))
+TESTS           := $(patsubst %.c,$(BUILD)/%,$(TEST_PROGRAMS))
+
+# ---- Building ---------------------------------------------------------------------------------------------------
+
+.PHONY: all
+all: $(BUILD)/capacitor $(BUILD)/libcapacitor.so ## build the program and the library
+
+$(BUILD)/capacitor: $(HARNESS_OBJECTS) $(BUILD)/libcapacitor.a
+	$(CXX) $(FLAGS) -rdynamic -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
+
+$(BUILD)/libcapacitor.a: $(LIBRARY_OBJECTS)
+	rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/libcapacitor.so: $(LIBRARY_OBJECTS)
+	$(CC) $(FLAGS) -shared -Wl,-soname,libcapacitor.so.0 -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS)
+
+# A copy of a folder under impl/ must build beside the original: its one exported symbol takes the folder's name.
+$(BUILD)/impl/%.c.o: impl/%.c | $(BUILD)/build_info.h
+	@mkdir -p $(@D)
+	$(CC) $(C_FLAGS) -DIMPLEMENTATION_NAME=$(word 2,$(subst /, ,$<)) -MMD -MP -c -o $@ $<
+
+$(BUILD)/%.c.o: %.c | $(BUILD)/build_info.h
+	@mkdir -p $(@D)
+	$(CC) $(C_FLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/%.cc.o: %.cc | $(BUILD)/build_info.h
+	@mkdir -p $(@D)
+	$(CXX) $(CXX_FLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/table.c.o: $(BUILD)/table.c
+	$(CC) $(C_FLAGS) -MMD -MP -c -o $@ $<
+
+# Rewritten at every run, replaced only when changed: a removed folder must leave the table, too.
+.PHONY: always
+$(BUILD)/table.c: always | $(BUILD)/packages
+	@mkdir -p $(@D)
+	@mk/implementation-table $(IMPLEMENTATIONS) >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+$(BUILD)/build_info.h: always | $(BUILD)/packages
+	@mkdir -p $(@D)
+	@mk/build-info '$(CONF)' '$(CC)' '$(strip $(C_FLAGS))' >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+# The distribution's packages that all of this needs; installs what is missing.
+$(BUILD)/packages: mk/packages mk/install-packages
+	@mk/install-packages mk/packages
+	@mkdir -p $(@D) && touch $@
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# ---- Testing ----------------------------------------------------------------------------------------------------
+
+# A test program is one tests/<suite>/<name>_test.c, with the other files of its folder and the harness but its main().
+define test_program
+$(BUILD)/tests/$(1)/%_test: $(BUILD)/tests/$(1)/%_test.c.o $(call object,$(filter tests/$(1)/%,$(TEST_PARTS))) \
+                            $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) $(BUILD)/libcapacitor.a
+	$$(CXX) $$(FLAGS) -o $$@ $$^ $$(LDFLAGS) $$(LIBRARY_LIBS) $$(PROGRAM_LIBS) $$(TEST_LIBS)
+endef
+$(foreach suite,$(sort $(notdir $(patsubst %/,%,$(dir $(TEST_PROGRAMS))))),$(eval $(call test_program,$(suite))))
+
+.PHONY: test
+test: $(TESTS) $(BUILD)/capacitor ## build and run all tests
+	@mk/run-tests $(TESTS)
+
+.PHONY: test-programs
+test-programs: $(TESTS)
+
+.PHONY: mutants
+mutants: $(BUILD)/packages ## break implementations on purpose and see the tests catch it
+	@tests/mutants/run
+
+.PHONY: lint
+lint: $(BUILD)/packages ## warnings as errors with both compilers, the header as C11 and C++17, and our own rules
+	@mk/lint
+
+# ---- Experiments ------------------------------------------------------------------------------------------------
+
+.PHONY: experiment
+experiment: $(BUILD)/capacitor ## run the experiments (TIER=smoke|laptop|full, TRACES=dir, ONLY=threads,mix)
+	@$(BUILD)/capacitor experiment --tier $(TIER) $(if $(TRACES),--traces '$(TRACES)') $(if $(ONLY),--only $(ONLY))
+
+.PHONY: plots
+plots: $(BUILD)/capacitor ## draw the plots and the report of a run again (RUN=results/...)
+	@test -n '$(RUN)' || { echo 'make plots: RUN=results/<run> is missing; runs: '$$(ls -d results/*/ 2>/dev/null) >&2; exit 2; }
+	@$(BUILD)/capacitor report '$(RUN)'
+
+.PHONY: bench
+bench: $(BUILD)/capacitor ## one benchmark (ARGS='--suite basic ...')
+	@$(BUILD)/capacitor bench $(ARGS)
+
+.PHONY: clean
+clean: ## remove build/ (results/ stays)
+	rm -rf build
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  CONF=release|debug|asan|ubsan|tsan, CC=gcc|clang, WERROR=1 change how it is built."

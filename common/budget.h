@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The budget of bytes (G4).
+ *
+ *   used = table + live + retired
+ *
+ *   live      entries that can be reached. A writer adds the difference that its operation made, once; an insertion that
+ *             evicts its own size changes nothing and writes nothing here.
+ *   retired   entries that were unlinked, but that a reader may still hold: within a grace period, or pinned.
+ *   table     tables, ghosts.
+ *
+ * The rule of writers: begin only while used <= capacity; then link, and evict until live is within its limit again. So
+ * used exceeds the capacity by one entry per writing thread at the most. (Besides its entry, a thread may keep one spare
+ * block between operations; it becomes the next entry, and is the same one.)
+ *
+ * Schemes that reclaim late reserve a part of the capacity for what is retired: the limit of live is lower by it, so that
+ * writers seldom have to wait for a grace period.
+ *
+ * All accesses are relaxed: these are amounts, they order nothing. That a thread sees another's addition late is
+ * covered by the allowance of one entry per thread.
+ */
+#ifndef COMMON_BUDGET_H
+#define COMMON_BUDGET_H
+
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/atomics.h"
+
+struct budget {
+	/* Read by every writer, written by resize and by tables that grow. */
+	alignas(LINE_PAIR_BYTES) _Atomic size_t capacity_bytes;
+	_Atomic size_t table_bytes;
+	unsigned reserve_share; /* 1/reserve_share of the capacity is kept for the retired; 0: nothing */
+
+	/* Written by most writers: lines of their own, or readers of the above would wait for them. */
+	alignas(LINE_PAIR_BYTES) _Atomic int64_t live_bytes;
+	_Atomic int64_t live_entries;
+
+	/* Written by writers of schemes that reclaim late. */
+	alignas(LINE_PAIR_BYTES) _Atomic int64_t retired_bytes;
+	_Atomic int64_t retired_peak_bytes;
+};
+
+static inline int64_t budget_used(struct budget *budget)
+{
+	return (int64_t)load_relaxed(&budget->table_bytes) + load_relaxed(&budget->live_bytes) +
+	       load_relaxed(&budget->retired_bytes);
+}
+
+/* May a writer begin? */
+static inline bool budget_open(struct budget *budget)
+{
+	return budget_used(budget) <= (int64_t)load_relaxed(&budget->capacity_bytes);
+}
+
+/* What live should not exceed. */
+static inline int64_t budget_live_limit(struct budget *budget)
+{
+	size_t capacity = load_relaxed(&budget->capacity_bytes);
+	size_t reserve = budget->reserve_share ? capacity / budget->reserve_share : 0;
+
+	return (int64_t)(capacity - reserve) - (int64_t)load_relaxed(&budget->table_bytes);
+}
+
+/*
+ * Would live, changed by so many bytes and entries, exceed its limit? The last entry may use the reserve, too: a cache
+ * whose capacity is one entry holds one entry.
+ */
+static inline bool budget_over(struct budget *budget, int64_t bytes, int64_t entries)
+{
+	int64_t live = load_relaxed(&budget->live_bytes) + bytes;
+
+	if (live <= budget_live_limit(budget))
+		return false;
+	return load_relaxed(&budget->live_entries) + entries > 1 ||
+	       live > (int64_t)load_relaxed(&budget->capacity_bytes) - (int64_t)load_relaxed(&budget->table_bytes);
+}
+
+static inline void budget_live_add(struct budget *budget, int64_t bytes, int64_t entries)
+{
+	if (bytes)
+		fetch_add_relaxed(&budget->live_bytes, bytes);
+	if (entries)
+		fetch_add_relaxed(&budget->live_entries, entries);
+}
+
+static inline void budget_retired_add(struct budget *budget, int64_t bytes)
+{
+	int64_t now = fetch_add_relaxed(&budget->retired_bytes, bytes) + bytes;
+	int64_t peak = load_relaxed(&budget->retired_peak_bytes);
+
+	while (now > peak && !compare_exchange_relaxed(&budget->retired_peak_bytes, &peak, now))
+		;
+}
+
+#endif

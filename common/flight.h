@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One loader per key at a time (get_or_load).
+ *
+ * A board of stripes, each a mutex, a condition and a list of the flights under way. Who misses a key looks for its
+ * flight: there is none, then it takes off and loads; there is one, then it waits until that has landed and takes its
+ * outcome. Flights live on the stacks of their loaders, so that nothing is allocated; a flight is gone only after its
+ * last passenger has read the outcome.
+ */
+#ifndef COMMON_FLIGHT_H
+#define COMMON_FLIGHT_H
+
+#include <pthread.h>
+#include <stdalign.h>
+#include <stdbool.h>
+
+#include "capacitor/cache.h"
+#include "common/atomics.h"
+#include "common/entry.h"
+
+#define FLIGHT_STRIPES 16
+
+struct flight {
+	struct key key;
+	struct flight *next;
+	unsigned passengers;
+	bool landed;
+	enum capacitor_result outcome;
+	const void *value; /* on HIT: in the loader's buffer */
+	size_t value_bytes;
+};
+
+struct flight_stripe {
+	alignas(LINE_PAIR_BYTES) pthread_mutex_t mutex;
+	pthread_cond_t landed;
+	struct flight *flights;
+};
+
+struct flight_board {
+	struct flight_stripe stripe[FLIGHT_STRIPES];
+};
+
+void flight_board_init(struct flight_board *board);
+void flight_board_destroy(struct flight_board *board);
+
+/*
+ * Boards the flight of a key. True: there was none; this thread loads and must call flight_land. False: another thread
+ * loaded; *outcome is what capacitor_get_or_load returns, buffer and *value_bytes are filled accordingly.
+ */
+bool flight_board_enter(struct flight_board *board, const struct key *key, struct flight *flight, void *buffer,
+                        size_t buffer_bytes, size_t *value_bytes, enum capacitor_result *outcome);
+
+/* The loader is done: wakes those who wait, and returns when they have taken the outcome. */
+void flight_land(struct flight_board *board, struct flight *flight, enum capacitor_result outcome, const void *value,
+                 size_t value_bytes);
+
+#endif

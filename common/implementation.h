@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What an implementation is to the rest of the library, and what every cache and every handle begins with.
+ *
+ * An implementation is a folder under impl/ with one C file that defines IMPLEMENTATION, a table of functions and
+ * declarations. The build gives that symbol the folder's name and lists it in implementation_table; nothing else has to
+ * be touched. The front (capacitor.c) checks arguments, keeps threads and pins, and calls these functions, which may
+ * rely on what it checked.
+ */
+#ifndef COMMON_IMPLEMENTATION_H
+#define COMMON_IMPLEMENTATION_H
+
+#include <pthread.h>
+#include <stdalign.h>
+
+#include "capacitor/cache.h"
+#include "common/budget.h"
+#include "common/counters.h"
+#include "common/entry.h"
+#include "common/flight.h"
+#include "common/hash.h"
+#include "common/policy.h"
+
+/* The symbol of the implementation in this file: implementation_<folder>. */
+#if defined(IMPLEMENTATION_NAME)
+#define IMPLEMENTATION_PASTE(name) implementation_##name
+#define IMPLEMENTATION_SYMBOL(name) IMPLEMENTATION_PASTE(name)
+#define IMPLEMENTATION IMPLEMENTATION_SYMBOL(IMPLEMENTATION_NAME)
+#define IMPLEMENTATION_QUOTE(name) #name
+#define IMPLEMENTATION_TEXT(name) IMPLEMENTATION_QUOTE(name)
+#define IMPLEMENTATION_STRING IMPLEMENTATION_TEXT(IMPLEMENTATION_NAME)
+#endif
+
+enum store_mode { STORE_SET, STORE_ADD, STORE_REPLACE };
+
+struct implementation {
+	struct capacitor_info info;
+	size_t cache_bytes;     /* sizeof its cache, which begins with a struct capacitor */
+	size_t handle_bytes;    /* sizeof its handle, which begins with a struct capacitor_handle */
+	unsigned reserve_share; /* struct budget */
+
+	/* Prepares the cache, whose common part is ready; charges its tables to the budget. OK or NO_MEMORY, and then it has
+	 * freed what it made. destroy runs with no thread inside and frees tables and entries. */
+	enum capacitor_result (*create)(struct capacitor *cache);
+	void (*destroy)(struct capacitor *cache);
+
+	/* May be NULL. enter runs on a handle in the memory of an earlier one: it may find what leave left. */
+	enum capacitor_result (*enter)(struct capacitor_handle *handle, bool first);
+	void (*leave)(struct capacitor_handle *handle);
+
+	enum capacitor_result (*get)(struct capacitor_handle *handle, const void *key, size_t key_bytes, void *buffer,
+	                             size_t buffer_bytes, size_t *value_bytes);
+	enum capacitor_result (*pin)(struct capacitor_handle *handle, const void *key, size_t key_bytes,
+	                             struct capacitor_pin *pin);
+	enum capacitor_result (*contains)(struct capacitor_handle *handle, const void *key, size_t key_bytes);
+	void (*get_many)(struct capacitor_handle *handle, struct capacitor_request *requests, size_t count);
+	enum capacitor_result (*store)(struct capacitor_handle *handle, const void *key, size_t key_bytes,
+	                               const void *value, size_t value_bytes, uint64_t ttl_ns, enum store_mode mode);
+	enum capacitor_result (*delete)(struct capacitor_handle *handle, const void *key, size_t key_bytes);
+	void (*each)(struct capacitor_handle *handle, capacitor_visitor *visitor, void *context);
+	void (*clear)(struct capacitor_handle *handle);
+
+	/* Evicts until live is within its limit or nothing is left, and reclaims what no reader can hold any more. Does not
+	 * wait for readers. */
+	void (*reclaim)(struct capacitor_handle *handle);
+};
+
+extern const struct implementation *const implementation_table[]; /* ends with NULL */
+
+/*
+ * A cache. The first part is constant after creation and read by every operation; the budget keeps its own lines; the
+ * rest is for entering, leaving and rare paths.
+ */
+struct capacitor {
+	const struct implementation *implementation;
+	struct capacitor_config config; /* with the defaults resolved */
+	struct hasher hasher;
+	unsigned visit_marks; /* policy_visit_marks */
+	struct counters counters;
+	pthread_key_t thread_key; /* the calling thread's handle */
+	bool thread_key_made;
+
+	struct budget budget;
+
+	alignas(LINE_PAIR_BYTES) pthread_mutex_t threads_mutex;
+	unsigned threads_inside;
+	/* Handles by slot. A handle is never freed before the cache, so that pins can be scanned without a lock.
+	 * PAIRS: capacitor_enter() (release) and pins_hold() (acquire). */
+	_Atomic(struct capacitor_handle *) *handles;
+
+	/* Entries that were pinned when they should have been reclaimed; charged as retired. */
+	pthread_mutex_t pinned_mutex;
+	struct entry_list pinned;
+
+	struct flight_board flights;
+};
+
+/*
+ * A thread inside a cache. The first lines are the thread's own; the pins are written by it and read by reclaimers, and
+ * only when an entry was ever pinned: lines of their own.
+ */
+struct capacitor_handle {
+	const struct implementation *implementation;
+	struct capacitor *cache;
+	struct counter_slot counters;
+	struct entry *spare; /* a block that the next store may use; NULL: none */
+	size_t spare_bytes;
+	uint64_t pins_used;  /* bit per pin */
+	unsigned slot;
+	unsigned depth; /* enters less leaves; 0: not in use */
+
+	alignas(LINE_PAIR_BYTES) _Atomic(struct entry *) pins[CAPACITOR_PINS_MAX];
+};
+
+static_assert(CAPACITOR_PINS_MAX <= 64, "pins_used has a bit for each pin");
+
+#endif

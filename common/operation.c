@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Steps that operations of several implementations share; see operation.h. */
+#include "common/operation.h"
+
+#include <sched.h>
+#include <stdlib.h>
+
+/* A larger spare block is freed rather than kept: an idle thread should not sit on megabytes. */
+#define SPARE_BYTES_MAX 65536
+
+/* How a writer waits for others to let go of memory: first it only yields, then it sleeps. Grace periods take tens of
+ * microseconds. */
+#define WAIT_YIELDS 20
+#define WAIT_SLEEP_NS 50000
+
+uint64_t operation_now_ns(const struct capacitor *cache)
+{
+	return cache->config.clock_ns ? cache->config.clock_ns(cache->config.clock_context) : monotonic_ns();
+}
+
+uint64_t operation_expiry_ns(const struct capacitor *cache, uint64_t ttl_ns)
+{
+	uint64_t now_ns;
+
+	if (ttl_ns == CAPACITOR_TTL_DEFAULT)
+		ttl_ns = cache->config.default_ttl_ns;
+	if (ttl_ns == 0 || ttl_ns == CAPACITOR_TTL_NEVER)
+		return ENTRY_NEVER_EXPIRES;
+	now_ns = operation_now_ns(cache);
+	return ttl_ns < ENTRY_NEVER_EXPIRES - now_ns ? now_ns + ttl_ns : ENTRY_NEVER_EXPIRES;
+}
+
+/* ---- Entries ----------------------------------------------------------------------------------------------------- */
+
+struct entry *operation_entry(struct capacitor_handle *handle, const struct key *key, const void *value,
+                              size_t value_bytes, uint64_t expires_ns)
+{
+	size_t block_bytes = entry_block_bytes(key->bytes, value_bytes);
+	struct entry *entry;
+
+	if (handle->spare && handle->spare_bytes == block_bytes) {
+		entry = handle->spare;
+		handle->spare = NULL;
+	} else {
+		entry = malloc(block_bytes);
+		if (!entry)
+			return NULL;
+	}
+	entry->hash = key->hash;
+	entry->expires_ns = expires_ns;
+	entry->value_bytes = (uint32_t)value_bytes;
+	entry->key_bytes_less_1 = (uint16_t)(key->bytes - 1);
+	atomic_init(&entry->marks, 0);
+	memcpy(entry->bytes, key->data, key->bytes);
+	if (value_bytes > 0)
+		memcpy(entry_value(entry), value, value_bytes);
+	return entry;
+}
+
+void operation_recycle(struct capacitor_handle *handle, struct entry *entry)
+{
+	size_t block_bytes = entry_charge(entry);
+
+	/* The latest dead block is the likeliest to fit the next store. */
+	if (block_bytes <= SPARE_BYTES_MAX) {
+		struct entry *older = handle->spare;
+
+		handle->spare = entry;
+		handle->spare_bytes = block_bytes;
+		entry = older;
+	}
+	free(entry);
+}
+
+/*
+ * Reads all pins. Exact, because the caller knows that no thread can newly pin the entry: it was unlinked under the lock
+ * under which pins are taken, or a grace period has passed since.
+ * PAIRS: capacitor_unpin() stores with release, so that the last read of the value happened before we free it;
+ * capacitor_enter() publishes handles with release.
+ */
+bool operation_pinned(const struct capacitor *cache, const struct entry *entry)
+{
+	if (!(load_relaxed(&entry->marks) & ENTRY_PINNED)) /* relaxed: ordered by the lock or the grace period */
+		return false;
+	for (unsigned slot = 0; slot < cache->config.threads_max; slot++) {
+		struct capacitor_handle *handle = load_acquire(&cache->handles[slot]);
+
+		if (!handle)
+			break; /* slots are taken from the first */
+		for (int pin = 0; pin < CAPACITOR_PINS_MAX; pin++)
+			if (load_acquire(&handle->pins[pin]) == entry)
+				return true;
+	}
+	return false;
+}
+
+void operation_bury(struct capacitor_handle *handle, struct entry_list *dead, bool retired)
+{
+	struct capacitor *cache = handle->cache;
+	struct entry *entry;
+
+	while ((entry = entry_list_pop(dead))) {
+		int64_t bytes = (int64_t)entry_charge(entry);
+
+		if (operation_pinned(cache, entry)) {
+			if (!retired)
+				budget_retired_add(&cache->budget, bytes);
+			pthread_mutex_lock(&cache->pinned_mutex);
+			entry_list_push(&cache->pinned, entry);
+			pthread_mutex_unlock(&cache->pinned_mutex);
+		} else {
+			if (retired)
+				budget_retired_add(&cache->budget, -bytes);
+			operation_recycle(handle, entry);
+		}
+	}
+}
+
+/* Buries again what was pinned: it may be free now. */
+static void bury_pinned(struct capacitor_handle *handle)
+{
+	struct capacitor *cache = handle->cache;
+	struct entry_list pinned;
+
+	pthread_mutex_lock(&cache->pinned_mutex);
+	pinned = cache->pinned;
+	cache->pinned = (struct entry_list){0};
+	pthread_mutex_unlock(&cache->pinned_mutex);
+	operation_bury(handle, &pinned, true);
+}
+
+/* ---- Room -------------------------------------------------------------------------------------------------------- */
+
+/* Reclaims, again and again, until `done` or the deadline: OK or BUSY. */
+static enum capacitor_result reclaim_until(struct capacitor_handle *handle, bool (*done)(struct capacitor *cache))
+{
+	struct capacitor *cache = handle->cache;
+	uint64_t deadline_ns = 0;
+
+	for (unsigned round = 0;; round++) {
+		handle->implementation->reclaim(handle);
+		bury_pinned(handle);
+		if (done(cache))
+			return CAPACITOR_OK;
+		if (round == 0) {
+			deadline_ns = monotonic_ns() + cache->config.busy_timeout_ns;
+		} else if (monotonic_ns() >= deadline_ns) {
+			count(handle, CAPACITOR_STAT_BUSY, 1);
+			return CAPACITOR_BUSY;
+		}
+		if (round < WAIT_YIELDS)
+			sched_yield();
+		else
+			nanosleep(&(struct timespec){.tv_nsec = WAIT_SLEEP_NS}, NULL);
+	}
+}
+
+static bool room_made(struct capacitor *cache)
+{
+	return budget_open(&cache->budget);
+}
+
+enum capacitor_result operation_admit_slowly(struct capacitor_handle *handle)
+{
+	return reclaim_until(handle, room_made);
+}
+
+static bool only_pinned_left(struct capacitor *cache)
+{
+	bool only;
+
+	pthread_mutex_lock(&cache->pinned_mutex);
+	only = load_relaxed(&cache->budget.retired_bytes) <= (int64_t)cache->pinned.bytes; /* relaxed: amounts */
+	pthread_mutex_unlock(&cache->pinned_mutex);
+	return only;
+}
+
+enum capacitor_result operation_quiesce(struct capacitor_handle *handle)
+{
+	return reclaim_until(handle, only_pinned_left);
+}
