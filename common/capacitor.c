@@ -600,6 +600,8 @@ enum capacitor_result capacitor_stats(struct capacitor *cache, struct capacitor_
 	/* Two threads' differences may arrive in either order: a gauge can be below zero for a moment. */
 	for (unsigned stat = COUNTERS; stat < CAPACITOR_STATS; stat++)
 		stats->value[stat] = gauges[stat - COUNTERS] > 0 ? (uint64_t)gauges[stat - COUNTERS] : 0;
+	if (cache->implementation->stats)
+		cache->implementation->stats(cache, stats);
 	return CAPACITOR_OK;
 }
 

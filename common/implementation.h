@@ -60,9 +60,13 @@ struct implementation {
 	void (*each)(struct capacitor_handle *handle, capacitor_visitor *visitor, void *context);
 	void (*clear)(struct capacitor_handle *handle);
 
-	/* Evicts until live is within its limit or nothing is left, and reclaims what no reader can hold any more. Does not
-	 * wait for readers. */
+	/* Evicts until live is within its limit or nothing is left. */
+	void (*shrink)(struct capacitor_handle *handle);
+	/* Reclaims what no reader can hold any more, without waiting for readers. NULL: memory is reclaimed at once. */
 	void (*reclaim)(struct capacitor_handle *handle);
+
+	/* May be NULL. Fills in statistics that the implementation counts itself. */
+	void (*stats)(struct capacitor *cache, struct capacitor_stats *stats);
 };
 
 extern const struct implementation *const implementation_table[]; /* ends with NULL */
@@ -108,6 +112,7 @@ struct capacitor_handle {
 	uint64_t pins_used;  /* bit per pin */
 	unsigned slot;
 	unsigned depth; /* enters less leaves; 0: not in use */
+	unsigned next_victim; /* the shard that shrink tries first: not always the same one gives */
 
 	alignas(LINE_PAIR_BYTES) _Atomic(struct entry *) pins[CAPACITOR_PINS_MAX];
 };

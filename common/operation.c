@@ -129,6 +129,79 @@ static void bury_pinned(struct capacitor_handle *handle)
 	operation_bury(handle, &pinned, true);
 }
 
+bool operation_each(const struct capacitor_handle *handle, const struct policy *policy, capacitor_visitor *visitor,
+                    void *context)
+{
+	struct entry *entry = policy_first(policy);
+
+	for (; entry; entry = policy_next(policy, entry))
+		if (!operation_expired(handle->cache, entry) &&
+		    !visitor(context, entry->bytes, entry_key_bytes(entry), entry_value(entry), entry->value_bytes))
+			return false;
+	return true;
+}
+
+/* Takes the next victim out of the order, counts and unlinks it. NULL: nothing is left. */
+static struct entry *evict_one(struct capacitor_handle *handle, struct policy *policy, operation_unlink *unlink,
+                               void *context)
+{
+	struct entry *victim = policy_evict(policy);
+
+	if (victim) {
+		count(handle, operation_expired(handle->cache, victim) ? CAPACITOR_STAT_EXPIRATIONS
+		                                                       : CAPACITOR_STAT_EVICTIONS, 1);
+		unlink(handle, context, victim);
+	}
+	return victim;
+}
+
+struct entry *operation_make_room(struct capacitor_handle *handle, struct policy *policy, const struct entry *fresh,
+                                  struct entry *old, operation_unlink *unlink, void *context,
+                                  struct operation_change *change)
+{
+	change->bytes = (int64_t)entry_charge(fresh) - (old ? (int64_t)entry_charge(old) : 0);
+	change->entries = old ? 0 : 1;
+	while (budget_over(&handle->cache->budget, change->bytes, change->entries)) {
+		struct entry *victim = evict_one(handle, policy, unlink, context);
+
+		if (!victim)
+			break;
+		if (victim == old) { /* it was off the sums already */
+			old = NULL;
+		} else {
+			change->bytes -= (int64_t)entry_charge(victim);
+			change->entries--;
+		}
+	}
+	return old;
+}
+
+void operation_shrink(struct capacitor_handle *handle, struct policy *policy, operation_unlink *unlink, void *context)
+{
+	/* One by one: the others must see each eviction, or several threads would all evict for the same excess. */
+	while (budget_over(&handle->cache->budget, 0, 0)) {
+		struct entry *victim = evict_one(handle, policy, unlink, context);
+
+		if (!victim)
+			return;
+		budget_live_add(&handle->cache->budget, -(int64_t)entry_charge(victim), -1);
+	}
+}
+
+void operation_order(struct capacitor_handle *handle, struct policy *policy, struct entry *fresh, struct entry *old,
+                     bool old_expired)
+{
+	if (old && !old_expired) {
+		policy_replace(policy, old, fresh);
+		return;
+	}
+	if (old) {
+		policy_remove(policy, old);
+		count(handle, CAPACITOR_STAT_EXPIRATIONS, 1);
+	}
+	policy_insert(policy, fresh);
+}
+
 /* ---- Room -------------------------------------------------------------------------------------------------------- */
 
 /* Reclaims, again and again, until `done` or the deadline: OK or BUSY. */
@@ -138,7 +211,9 @@ static enum capacitor_result reclaim_until(struct capacitor_handle *handle, bool
 	uint64_t deadline_ns = 0;
 
 	for (unsigned round = 0;; round++) {
-		handle->implementation->reclaim(handle);
+		handle->implementation->shrink(handle);
+		if (handle->implementation->reclaim)
+			handle->implementation->reclaim(handle);
 		bury_pinned(handle);
 		if (done(cache))
 			return CAPACITOR_OK;

@@ -105,6 +105,31 @@ bool operation_pinned(const struct capacitor *cache, const struct entry *entry);
  */
 void operation_bury(struct capacitor_handle *handle, struct entry_list *dead, bool retired);
 
+/*
+ * What a store will do to live: `fresh` comes, `old` (NULL: none) goes, and what must go besides is evicted from the order
+ * and unlinked by `unlink`, until live would be within its limit. Under the lock of the order. Returns old, or NULL when
+ * it was among the evicted; *change is for budget_live_add once the store is done.
+ */
+struct operation_change {
+	int64_t bytes;
+	int64_t entries;
+};
+typedef void operation_unlink(struct capacitor_handle *handle, void *context, struct entry *victim);
+struct entry *operation_make_room(struct capacitor_handle *handle, struct policy *policy, const struct entry *fresh,
+                                  struct entry *old, operation_unlink *unlink, void *context,
+                                  struct operation_change *change);
+
+/* Evicts and unlinks while live exceeds its limit. Under the lock of the order. */
+void operation_shrink(struct capacitor_handle *handle, struct policy *policy, operation_unlink *unlink, void *context);
+
+/* `fresh` is linked now: it takes the place of `old` in the order; an expired one leaves, and fresh is new. */
+void operation_order(struct capacitor_handle *handle, struct policy *policy, struct entry *fresh, struct entry *old,
+                     bool old_expired);
+
+/* Visits the entries of one order that have not expired, under its lock. False: the visitor said stop. */
+bool operation_each(const struct capacitor_handle *handle, const struct policy *policy, capacitor_visitor *visitor,
+                    void *context);
+
 /* ---- Room -------------------------------------------------------------------------------------------------------- */
 
 /*
@@ -131,7 +156,7 @@ static inline enum capacitor_result operation_admit(struct capacitor_handle *han
 static inline void operation_settle(struct capacitor_handle *handle)
 {
 	if (budget_over(&handle->cache->budget, 0, 0))
-		handle->implementation->reclaim(handle);
+		handle->implementation->shrink(handle);
 }
 
 /* ---- Locks ------------------------------------------------------------------------------------------------------- */

@@ -65,56 +65,21 @@ static void table_grow(struct segment *segment, struct capacitor_handle *handle)
 	count(handle, CAPACITOR_STAT_TABLE_REBUILDS, 1);
 }
 
-/* ---- Reading ----------------------------------------------------------------------------------------------------- */
-
-bool segment_each(const struct segment *segment, const struct capacitor *cache, capacitor_visitor *visitor,
-                  void *context)
-{
-	struct entry *entry = policy_first(&segment->policy);
-
-	for (; entry; entry = policy_next(&segment->policy, entry))
-		if (!operation_expired(cache, entry) &&
-		    !visitor(context, entry->bytes, entry_key_bytes(entry), entry_value(entry), entry->value_bytes))
-			return false;
-	return true;
-}
-
 /* ---- Writing ----------------------------------------------------------------------------------------------------- */
 
-/* Counts an entry that is being removed for lack of room. */
-static void count_removal(const struct capacitor_handle *handle, const struct entry *entry)
+/* What unlinking a victim needs. */
+struct unlinking {
+	struct segment *segment;
+	struct entry_list *dead;
+};
+
+static void segment_unlink(struct capacitor_handle *handle, void *context, struct entry *victim)
 {
-	count(handle,
-	      operation_expired(handle->cache, entry) ? CAPACITOR_STAT_EXPIRATIONS : CAPACITOR_STAT_EVICTIONS, 1);
-}
+	struct unlinking *unlinking = context;
 
-/*
- * Makes room for `fresh`, which is to take the place of `old` (NULL: of nothing), by evicting while live would exceed its
- * limit. True: `old` itself was evicted.
- */
-static bool make_room(struct segment *segment, struct capacitor_handle *handle, const struct entry *fresh,
-                      const struct entry *old, struct entry_list *dead)
-{
-	int64_t bytes = (int64_t)entry_charge(fresh) - (old ? (int64_t)entry_charge(old) : 0);
-	int64_t entries = old ? 0 : 1;
-	bool old_went = false;
-
-	while (budget_over(&handle->cache->budget, bytes, entries)) {
-		struct entry *victim = policy_evict(&segment->policy);
-
-		if (!victim)
-			break;
-		if (victim == old) { /* it was off the sums already */
-			old_went = true;
-		} else {
-			bytes -= (int64_t)entry_charge(victim);
-			entries--;
-		}
-		table_relink(segment, victim, segment_link(victim));
-		count_removal(handle, victim);
-		entry_list_push(dead, victim);
-	}
-	return old_went;
+	(void)handle;
+	table_relink(unlinking->segment, victim, segment_link(victim));
+	entry_list_push(unlinking->dead, victim);
 }
 
 enum capacitor_result segment_store(struct segment *segment, struct capacitor_handle *handle, struct entry *fresh,
@@ -122,33 +87,27 @@ enum capacitor_result segment_store(struct segment *segment, struct capacitor_ha
 {
 	struct key key = {.data = fresh->bytes, .bytes = entry_key_bytes(fresh), .hash = fresh->hash};
 	struct entry *old = segment_peek(segment, &key);
-	bool there = old && !operation_expired(handle->cache, old);
-	size_t dead_bytes = dead->bytes, dead_count = dead->count;
+	bool expired = old && operation_expired(handle->cache, old);
+	bool there = old && !expired;
+	struct operation_change change;
 
 	if (mode == STORE_ADD && there)
 		return CAPACITOR_EXISTS;
 	if (mode == STORE_REPLACE && !there)
 		return CAPACITOR_MISS;
 
-	if (make_room(segment, handle, fresh, old, dead))
-		old = NULL;
-	if (old && there) {
+	old = operation_make_room(handle, &segment->policy, fresh, old, segment_unlink,
+	                          &(struct unlinking){segment, dead}, &change);
+	if (old) {
 		fresh->link[0] = segment_link(old);
 		table_relink(segment, old, fresh);
-		policy_replace(&segment->policy, old, fresh);
-		entry_list_push(dead, old);
 	} else {
-		if (old) { /* expired: it leaves, and what comes is new to the policy */
-			table_relink(segment, old, segment_link(old));
-			policy_remove(&segment->policy, old);
-			count(handle, CAPACITOR_STAT_EXPIRATIONS, 1);
-			entry_list_push(dead, old);
-		}
 		table_link(segment, fresh);
-		policy_insert(&segment->policy, fresh);
 	}
-	budget_live_add(&handle->cache->budget, (int64_t)entry_charge(fresh) - (int64_t)(dead->bytes - dead_bytes),
-	                1 - (int64_t)(dead->count - dead_count));
+	operation_order(handle, &segment->policy, fresh, old, expired);
+	if (old)
+		entry_list_push(dead, old);
+	budget_live_add(&handle->cache->budget, change.bytes, change.entries);
 	if (policy_count(&segment->policy) > LOAD_MAX * (segment->chain_mask + 1))
 		table_grow(segment, handle);
 	return CAPACITOR_STORED;
@@ -174,17 +133,7 @@ enum capacitor_result segment_delete(struct segment *segment, struct capacitor_h
 
 void segment_shrink(struct segment *segment, struct capacitor_handle *handle, struct entry_list *dead)
 {
-	/* One by one: the others must see each eviction, or several threads would all evict for the same excess. */
-	while (budget_over(&handle->cache->budget, 0, 0)) {
-		struct entry *victim = policy_evict(&segment->policy);
-
-		if (!victim)
-			return;
-		table_relink(segment, victim, segment_link(victim));
-		count_removal(handle, victim);
-		budget_live_add(&handle->cache->budget, -(int64_t)entry_charge(victim), -1);
-		entry_list_push(dead, victim);
-	}
+	operation_shrink(handle, &segment->policy, segment_unlink, &(struct unlinking){segment, dead});
 }
 
 void segment_clear(struct segment *segment, struct capacitor_handle *handle, struct entry_list *dead)

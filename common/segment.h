@@ -77,10 +77,6 @@ void segment_shrink(struct segment *segment, struct capacitor_handle *handle, st
 
 void segment_clear(struct segment *segment, struct capacitor_handle *handle, struct entry_list *dead);
 
-/* Visits entries that have not expired. False: the visitor said stop. */
-bool segment_each(const struct segment *segment, const struct capacitor *cache, capacitor_visitor *visitor,
-                  void *context);
-
 /* Brings the chain of a hash, then its first entry, closer: for batches. */
 static inline void segment_prefetch_chain(const struct segment *segment, uint64_t hash)
 {

@@ -112,5 +112,5 @@ const struct implementation IMPLEMENTATION = {
 	.delete = null_delete,
 	.each = null_each,
 	.clear = null_nothing,
-	.reclaim = null_nothing,
+	.shrink = null_nothing,
 };

@@ -143,7 +143,7 @@ static void rwlock_get_many(struct capacitor_handle *handle, struct capacitor_re
 
 static void rwlock_each(struct capacitor_handle *handle, capacitor_visitor *visitor, void *context)
 {
-	segment_each(lock_shared(handle), handle->cache, visitor, context);
+	operation_each(handle, &lock_shared(handle)->policy, visitor, context);
 	unlock(handle);
 }
 
@@ -190,9 +190,9 @@ static void rwlock_clear(struct capacitor_handle *handle)
 	operation_bury(handle, &dead, false);
 }
 
-/* ---- Eviction and reclamation ------------------------------------------------------------------------------------ */
+/* ---- Eviction ---------------------------------------------------------------------------------------------------- */
 
-static void rwlock_reclaim(struct capacitor_handle *handle)
+static void rwlock_shrink(struct capacitor_handle *handle)
 {
 	struct entry_list dead = {0};
 
@@ -263,5 +263,5 @@ const struct implementation IMPLEMENTATION = {
 	.delete = rwlock_delete,
 	.each = rwlock_each,
 	.clear = rwlock_clear,
-	.reclaim = rwlock_reclaim,
+	.shrink = rwlock_shrink,
 };

@@ -9,7 +9,7 @@
  * Costs            A hit takes a lock and writes its line, so that one hot key is one hot lock; a value is copied under
  *                  it. The eviction order is per shard: the victim is the best of one shard, not of all.
  * States           An entry is linked or dead. Both transitions happen under the mutex of its shard.
- * Concurrency      Readers and writers hold the mutex of one shard, never of two. Only reclaim goes over all shards, one
+ * Concurrency      Readers and writers hold the mutex of one shard, never of two. Only shrink goes over all shards, one
  *                  after the other, when the own shard had nothing to evict.
  * Guarantees       G1: an operation takes effect while it holds the mutex. G2: the copy is made under the mutex. G3: a
  *                  pin is taken under the mutex; who unlinks an entry under it sees every pin there can be.
@@ -32,11 +32,6 @@ static_assert(sizeof(struct shard) % LINE_PAIR_BYTES == 0, "shards share no line
 struct sharded_cache {
 	struct capacitor common;
 	struct shard *shards;
-};
-
-struct sharded_handle {
-	struct capacitor_handle common;
-	unsigned next_victim; /* the shard that reclaim tries first */
 };
 
 static unsigned shard_count(const struct capacitor_handle *handle)
@@ -134,7 +129,7 @@ static void sharded_each(struct capacitor_handle *handle, capacitor_visitor *vis
 	for (unsigned i = 0; i < shard_count(handle) && go_on; i++) {
 		struct shard *shard = shard_at(handle, i);
 
-		go_on = segment_each(lock(handle, shard), handle->cache, visitor, context);
+		go_on = operation_each(handle, &lock(handle, shard)->policy, visitor, context);
 		unlock(shard);
 	}
 }
@@ -188,12 +183,11 @@ static void sharded_clear(struct capacitor_handle *handle)
 	}
 }
 
-/* ---- Eviction and reclamation ------------------------------------------------------------------------------------ */
+/* ---- Eviction ---------------------------------------------------------------------------------------------------- */
 
-/* Starts at another shard each time, so that not always the same one gives. */
-static void sharded_reclaim(struct capacitor_handle *handle)
+static void sharded_shrink(struct capacitor_handle *handle)
 {
-	unsigned from = ++((struct sharded_handle *)handle)->next_victim;
+	unsigned from = handle->next_victim++;
 
 	for (unsigned i = 0; i < shard_count(handle) && budget_over(&handle->cache->budget, 0, 0); i++) {
 		struct shard *shard = shard_at(handle, (from + i) & (shard_count(handle) - 1));
@@ -265,7 +259,7 @@ const struct implementation IMPLEMENTATION = {
 		},
 	},
 	.cache_bytes = sizeof(struct sharded_cache),
-	.handle_bytes = sizeof(struct sharded_handle),
+	.handle_bytes = sizeof(struct capacitor_handle),
 	.create = sharded_create,
 	.destroy = sharded_destroy,
 	.get = sharded_get,
@@ -276,5 +270,5 @@ const struct implementation IMPLEMENTATION = {
 	.delete = sharded_delete,
 	.each = sharded_each,
 	.clear = sharded_clear,
-	.reclaim = sharded_reclaim,
+	.shrink = sharded_shrink,
 };

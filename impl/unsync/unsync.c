@@ -92,7 +92,7 @@ static void unsync_get_many(struct capacitor_handle *handle, struct capacitor_re
 
 static void unsync_each(struct capacitor_handle *handle, capacitor_visitor *visitor, void *context)
 {
-	segment_each(segment_of(handle->cache), handle->cache, visitor, context);
+	operation_each(handle, &segment_of(handle->cache)->policy, visitor, context);
 }
 
 /* ---- Write path -------------------------------------------------------------------------------------------------- */
@@ -135,9 +135,9 @@ static void unsync_clear(struct capacitor_handle *handle)
 	operation_bury(handle, &dead, false);
 }
 
-/* ---- Eviction and reclamation ------------------------------------------------------------------------------------ */
+/* ---- Eviction ---------------------------------------------------------------------------------------------------- */
 
-static void unsync_reclaim(struct capacitor_handle *handle)
+static void unsync_shrink(struct capacitor_handle *handle)
 {
 	struct entry_list dead = {0};
 
@@ -199,5 +199,5 @@ const struct implementation IMPLEMENTATION = {
 	.delete = unsync_delete,
 	.each = unsync_each,
 	.clear = unsync_clear,
-	.reclaim = unsync_reclaim,
+	.shrink = unsync_shrink,
 };
