@@ -88,8 +88,8 @@ struct capacitor {
 
 	alignas(LINE_PAIR_BYTES) pthread_mutex_t threads_mutex;
 	unsigned threads_inside;
-	/* Handles by slot. A handle is never freed before the cache, so that pins can be scanned without a lock.
-	 * PAIRS: capacitor_enter() (release) and pins_hold() (acquire). */
+	/* Handles by slot, published by capacitor_enter. A handle is never freed before the cache, so that operation_pinned
+	 * can scan the pins without a lock. */
 	_Atomic(struct capacitor_handle *) *handles;
 
 	/* Entries that were pinned when they should have been reclaimed; charged as retired. */

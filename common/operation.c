@@ -75,8 +75,9 @@ void operation_recycle(struct capacitor_handle *handle, struct entry *entry)
 /*
  * Reads all pins. Exact, because the caller knows that no thread can newly pin the entry: it was unlinked under the lock
  * under which pins are taken, or a grace period has passed since.
- * PAIRS: capacitor_unpin() stores with release, so that the last read of the value happened before we free it;
- * capacitor_enter() publishes handles with release.
+ * PAIRS: capacitor_unpin() and leave_slot() store with release, so that the last read of the value happened before we
+ * free it. PAIRS: operation_pin() stores with release, which says the same of the slot's older pin. PAIRS: capacitor_enter()
+ * publishes a handle when it is complete.
  */
 bool operation_pinned(const struct capacitor *cache, const struct entry *entry)
 {

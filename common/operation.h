@@ -66,7 +66,8 @@ static inline enum capacitor_result operation_copy(const struct capacitor_handle
 /*
  * Pins an entry that the caller's lock or read section holds. The mark tells its reclaimer to look at the pins; the
  * store is seen by a reclaimer that comes after the lock or the grace period, which orders it.
- * PAIRS: pins_hold() reads the pin with acquire, so that what this thread read through an older pin happened before.
+ * PAIRS: operation_pinned() reads the pin with acquire, so that what this thread read through an older pin in the same
+ * slot happened before.
  */
 static inline enum capacitor_result operation_pin(struct capacitor_handle *handle, struct entry *entry,
                                                   struct capacitor_pin *pin)

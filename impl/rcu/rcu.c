@@ -45,7 +45,7 @@
 #include <urcu/rculfhash.h>
 
 /* A sealed batch costs a request to the helper thread: worth it from this many entries on. */
-#define BATCH_ENTRIES 64
+#define BATCH_ENTRIES 256
 
 /* How many ready entries a store ends: more than it retires on average, so that the list drains, and few, so that no
  * store pays for a whole batch. */
