@@ -62,7 +62,8 @@ size_t capacitor_entry_bytes(size_t key_bytes, size_t value_bytes)
 
 #define CAPACITY_BYTES_MAX    ((size_t)1 << 62)
 #define EXPECTED_ENTRIES_MAX  ((size_t)1 << 32)
-#define EXPECTED_ENTRY_BYTES  256 /* the guess for expected_entries; documented in cache.h */
+#define EXPECTED_ENTRY_BYTES  256 /* the guess for expected_entries, and its limit; documented in cache.h */
+#define EXPECTED_GUESS_MAX    ((size_t)1 << 24)
 #define SHARDS_PER_CORE       4
 
 void capacitor_config_init(struct capacitor_config *config)
@@ -147,9 +148,9 @@ static enum capacitor_result config_check(const struct implementation *implement
 static void config_resolve(const struct implementation *implementation, struct capacitor_config *config)
 {
 	if (config->expected_entries == 0)
-		config->expected_entries = config->capacity_bytes / EXPECTED_ENTRY_BYTES;
-	if (config->expected_entries > EXPECTED_ENTRIES_MAX)
-		config->expected_entries = EXPECTED_ENTRIES_MAX;
+		config->expected_entries = config->capacity_bytes / EXPECTED_ENTRY_BYTES < EXPECTED_GUESS_MAX
+		                                   ? config->capacity_bytes / EXPECTED_ENTRY_BYTES
+		                                   : EXPECTED_GUESS_MAX;
 	if (config->expected_entries == 0)
 		config->expected_entries = 1;
 	if (config->shards == 0) {

@@ -38,14 +38,17 @@ struct entry *operation_entry(struct capacitor_handle *handle, const struct key 
 	size_t block_bytes = entry_block_bytes(key->bytes, value_bytes);
 	struct entry *entry;
 
-	if (handle->spare && handle->spare_bytes == block_bytes) {
-		entry = handle->spare;
-		handle->spare = NULL;
-	} else {
-		entry = malloc(block_bytes);
-		if (!entry)
-			return NULL;
+	/* A spare that does not fit goes: a thread has one block beside the budget, not two. */
+	entry = handle->spare;
+	handle->spare = NULL;
+	if (entry && handle->spare_bytes != block_bytes) {
+		free(entry);
+		entry = NULL;
 	}
+	if (!entry)
+		entry = malloc(block_bytes);
+	if (!entry)
+		return NULL;
 	entry->hash = key->hash;
 	entry->expires_ns = expires_ns;
 	entry->value_bytes = (uint32_t)value_bytes;

@@ -31,7 +31,7 @@
  *   capacitor_create, capacitor_destroy and the information calls take no handle. Any number of threads may call
  *   the information calls, capacitor_enter and capacitor_stats at the same time. A handle belongs to the thread that
  *   entered: only that thread may use it. A thread that exits without leaving is made to leave, its pins included.
- *   capacitor_destroy may run only when no other thread uses the cache or will use it. After fork, the child must not
+ *   capacitor_destroy may run only when all other threads have left the cache or ended. After fork, the child must not
  *   touch a cache of its parent (its helper threads are gone); exec is fine.
  *
  * Compiles as C11 and as C++17. The library prints nothing, never exits, and has no state outside its caches but for
@@ -193,7 +193,7 @@ struct capacitor_config {
 	size_t capacity_bytes;   /* the budget of G4; default 64 MiB; up to 2^62 */
 	enum capacitor_policy policy;     /* default CAPACITOR_SIEVE */
 	enum capacitor_counters counters; /* default CAPACITOR_COUNTERS_PADDED */
-	size_t expected_entries; /* sizes the tables; 0 (default): guessed from the capacity at 256 bytes an entry */
+	size_t expected_entries; /* sizes the tables, to 2^32; 0 (default): capacity_bytes / 256, at most 2^24 */
 	unsigned shards;         /* 0 (default): four per core, as a power of two; else a power of two to 1024 */
 	unsigned threads_max;    /* threads inside at a time, 1 to 1024; default 256 */
 	enum capacitor_hash hash;
@@ -233,8 +233,8 @@ struct capacitor_error {
 CAPACITOR_API enum capacitor_result capacitor_create(const char *implementation, const struct capacitor_config *config,
                                                      struct capacitor **cache, struct capacitor_error *error);
 
-/* Frees a cache and all it holds. NULL is allowed. Nobody else may use the cache or its handles any more; pinned values
- * go with it. The calling thread may still be inside: it is made to leave. Blocking. */
+/* Frees a cache and all it holds, pinned values too. NULL is allowed. All other threads must have left or ended; the
+ * calling thread may still be inside: it is made to leave. Blocking. */
 CAPACITOR_API void capacitor_destroy(struct capacitor *cache);
 
 /* What the cache was made of. Valid until destroy. Wait-free. */
