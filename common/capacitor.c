@@ -430,7 +430,12 @@ enum capacitor_result capacitor_pin(struct capacitor_handle *handle, const void 
 
 enum capacitor_result capacitor_unpin(struct capacitor_handle *handle, struct capacitor_pin *pin)
 {
-	if (!handle || !pin || pin->slot >= CAPACITOR_PINS_MAX || !(handle->pins_used & (uint64_t)1 << pin->slot))
+	struct entry *entry;
+
+	if (!handle || !pin || pin->slot >= CAPACITOR_PINS_MAX)
+		return CAPACITOR_INVALID;
+	entry = load_relaxed(&handle->pins[pin->slot]); /* relaxed: only we write it */
+	if (!entry || entry_value(entry) != pin->value) /* a stale copy must not release another pin */
 		return CAPACITOR_INVALID;
 	/* Release: our reads of the value happen before whoever sees the pin gone frees it. PAIRS: operation_pinned() */
 	store_release(&handle->pins[pin->slot], NULL);
@@ -452,7 +457,7 @@ enum capacitor_result capacitor_get_many(struct capacitor_handle *handle, struct
 {
 	size_t from = 0;
 
-	if (!handle || (!requests && count > 0))
+	if (!handle || !requests)
 		return CAPACITOR_INVALID;
 	for (size_t i = 0; i <= count; i++) {
 		if (i < count) {
@@ -559,7 +564,8 @@ enum capacitor_result capacitor_get_or_load(struct capacitor_handle *handle, con
 			return result;
 	}
 
-	/* An earlier flight may have landed between our miss and our boarding. */
+	/* An earlier flight may have landed between our miss and our boarding. One call counts once: the first miss is off. */
+	count(handle, CAPACITOR_STAT_MISSES, (uint64_t)-1);
 	result = capacitor_get(handle, data, key_bytes, buffer, buffer_bytes, value_bytes);
 	if (result == CAPACITOR_MISS) {
 		count(handle, CAPACITOR_STAT_LOADS, 1);

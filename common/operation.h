@@ -75,8 +75,10 @@ static inline enum capacitor_result operation_pin(struct capacitor_handle *handl
 	unsigned slot;
 
 	count(handle, CAPACITOR_STAT_HITS, 1);
-	if (handle->pins_used == UINT64_MAX)
+	if (handle->pins_used == UINT64_MAX) {
+		count(handle, CAPACITOR_STAT_BUSY, 1);
 		return CAPACITOR_BUSY;
+	}
 	slot = (unsigned)__builtin_ctzll(~handle->pins_used);
 	if (!(load_relaxed(&entry->marks) & ENTRY_PINNED)) /* relaxed: nobody clears it; the lock or grace period orders it */
 		fetch_or_relaxed(&entry->marks, ENTRY_PINNED);

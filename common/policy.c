@@ -89,6 +89,13 @@ static bool ghost_recall(struct ghost *ghost, uint64_t hash, size_t reach)
 	return false;
 }
 
+/* As many as the main queue has when it has its share. What it has now would not do: it begins empty, and is filled from
+ * the ghost. */
+static size_t ghost_reach(const struct policy *policy)
+{
+	return policy_count(policy) * (SMALL_SHARE - 1) / SMALL_SHARE;
+}
+
 /* ---- Who is to go ----------------------------------------------------------------------------------------------- */
 
 static bool visited(const struct entry *entry, unsigned mark)
@@ -205,7 +212,7 @@ static struct queue *queue_of(struct policy *policy, const struct entry *entry)
 void policy_insert(struct policy *policy, struct entry *entry)
 {
 	entry->queue = QUEUE_MAIN;
-	if (policy->kind == CAPACITOR_S3FIFO && !ghost_recall(&policy->ghost, entry->hash, policy->main.count))
+	if (policy->kind == CAPACITOR_S3FIFO && !ghost_recall(&policy->ghost, entry->hash, ghost_reach(policy)))
 		entry->queue = QUEUE_SMALL;
 	queue_push(queue_of(policy, entry), entry);
 }

@@ -94,7 +94,7 @@ static const struct {
 	[CAPACITOR_STAT_EVICTIONS] = {"evictions", "1", "entries evicted by the policy"},
 	[CAPACITOR_STAT_EXPIRATIONS] = {"expirations", "1", "expired entries removed"},
 	[CAPACITOR_STAT_LOADS] = {"loads", "1", "loader calls"},
-	[CAPACITOR_STAT_BUSY] = {"busy", "1", "calls that gave up waiting for memory to be reclaimed"},
+	[CAPACITOR_STAT_BUSY] = {"busy", "1", "calls that returned busy"},
 	[CAPACITOR_STAT_LOCKS] = {"locks", "1", "lock acquisitions"},
 	[CAPACITOR_STAT_LOCK_WAITS] = {"lock_waits", "1", "lock acquisitions that had to wait"},
 	[CAPACITOR_STAT_LOCK_WAIT_NS] = {"lock_wait_ns", "ns", "time spent waiting for locks, summed over threads"},
