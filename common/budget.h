@@ -9,12 +9,13 @@
  *   retired   entries that were unlinked, but that a reader may still hold: within a grace period, or pinned.
  *   table     tables, ghosts.
  *
- * The rule of writers: begin only while used <= capacity; then link, and evict until live is within its limit again. So
- * used exceeds the capacity by one entry per writing thread at the most. (Besides its entry, a thread may keep one spare
+ * The rule of writers: begin only while used <= capacity and what is pinned leaves room for the entry; then link, and evict
+ * until live is within its limit again. So used exceeds the capacity by one entry per writing thread at the most. (Besides its entry, a thread may keep one spare
  * block between operations; it becomes the next entry, and is the same one.)
  *
  * Schemes that reclaim late reserve a part of the capacity for what is retired: the limit of live is lower by it, so that
- * writers seldom have to wait for a grace period.
+ * writers seldom have to wait for a grace period. What is retired because it is pinned may stay for long, and lowers the
+ * limit by all of it.
  *
  * All accesses are relaxed: these are amounts, they order nothing. That a thread sees another's addition late is
  * covered by the allowance of one entry per thread.
@@ -42,6 +43,7 @@ struct budget {
 	/* Written by writers of schemes that reclaim late. */
 	alignas(LINE_PAIR_BYTES) _Atomic int64_t retired_bytes;
 	_Atomic int64_t retired_peak_bytes;
+	_Atomic int64_t pinned_bytes; /* those of retired_bytes that wait for a pin */
 };
 
 static inline int64_t budget_used(struct budget *budget)
@@ -50,19 +52,26 @@ static inline int64_t budget_used(struct budget *budget)
 	       load_relaxed(&budget->retired_bytes);
 }
 
-/* May a writer begin? */
-static inline bool budget_open(struct budget *budget)
+/* What tables and pins leave of the capacity. */
+static inline int64_t budget_room(struct budget *budget)
 {
-	return budget_used(budget) <= (int64_t)load_relaxed(&budget->capacity_bytes);
+	return (int64_t)load_relaxed(&budget->capacity_bytes) - (int64_t)load_relaxed(&budget->table_bytes) -
+	       load_relaxed(&budget->pinned_bytes);
+}
+
+/* May a writer with an entry of so many bytes begin? */
+static inline bool budget_open(struct budget *budget, size_t bytes)
+{
+	return budget_used(budget) <= (int64_t)load_relaxed(&budget->capacity_bytes) &&
+	       (int64_t)bytes <= budget_room(budget);
 }
 
 /* What live should not exceed. */
 static inline int64_t budget_live_limit(struct budget *budget)
 {
-	size_t capacity = load_relaxed(&budget->capacity_bytes);
-	size_t reserve = budget->reserve_share ? capacity / budget->reserve_share : 0;
+	size_t reserve = budget->reserve_share ? load_relaxed(&budget->capacity_bytes) / budget->reserve_share : 0;
 
-	return (int64_t)(capacity - reserve) - (int64_t)load_relaxed(&budget->table_bytes);
+	return budget_room(budget) - (int64_t)reserve;
 }
 
 /*
@@ -75,8 +84,7 @@ static inline bool budget_over(struct budget *budget, int64_t bytes, int64_t ent
 
 	if (live <= budget_live_limit(budget))
 		return false;
-	return load_relaxed(&budget->live_entries) + entries > 1 ||
-	       live > (int64_t)load_relaxed(&budget->capacity_bytes) - (int64_t)load_relaxed(&budget->table_bytes);
+	return load_relaxed(&budget->live_entries) + entries > 1 || live > budget_room(budget);
 }
 
 static inline void budget_live_add(struct budget *budget, int64_t bytes, int64_t entries)

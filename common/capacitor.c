@@ -631,7 +631,7 @@ enum capacitor_result capacitor_resize(struct capacitor_handle *handle, size_t c
 	    capacity_bytes > CAPACITY_BYTES_MAX)
 		return CAPACITOR_INVALID;
 	store_relaxed(&budget->capacity_bytes, capacity_bytes);
-	return operation_admit_slowly(handle);
+	return operation_admit_slowly(handle, 0);
 }
 
 enum capacitor_result capacitor_quiesce(struct capacitor_handle *handle)

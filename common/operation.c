@@ -109,6 +109,7 @@ void operation_bury(struct capacitor_handle *handle, struct entry_list *dead, bo
 		if (operation_pinned(cache, entry)) {
 			if (!retired)
 				budget_retired_add(&cache->budget, bytes);
+			fetch_add_relaxed(&cache->budget.pinned_bytes, bytes); /* relaxed: an amount */
 			pthread_mutex_lock(&cache->pinned_mutex);
 			entry_list_push(&cache->pinned, entry);
 			pthread_mutex_unlock(&cache->pinned_mutex);
@@ -130,6 +131,7 @@ static void bury_pinned(struct capacitor_handle *handle)
 	pinned = cache->pinned;
 	cache->pinned = (struct entry_list){0};
 	pthread_mutex_unlock(&cache->pinned_mutex);
+	fetch_sub_relaxed(&cache->budget.pinned_bytes, (int64_t)pinned.bytes); /* relaxed: an amount */
 	operation_bury(handle, &pinned, true);
 }
 
@@ -145,18 +147,26 @@ bool operation_each(const struct capacitor_handle *handle, const struct policy *
 	return true;
 }
 
-/* Takes the next victim out of the order, counts and unlinks it. NULL: nothing is left. */
+/*
+ * Takes the next victim out of the order, counts and unlinks it. NULL: nothing is left that would free memory. Who is
+ * pinned is passed over, to the front: evicting it would free nothing. (A pin that comes after this look is fine, too: the
+ * entry then waits in the list of the pinned.)
+ */
 static struct entry *evict_one(struct capacitor_handle *handle, struct policy *policy, operation_unlink *unlink,
                                void *context)
 {
-	struct entry *victim = policy_evict(policy);
+	for (size_t left = policy_count(policy); left > 0; left--) {
+		struct entry *victim = policy_evict(policy);
 
-	if (victim) {
-		count(handle, operation_expired(handle->cache, victim) ? CAPACITOR_STAT_EXPIRATIONS
-		                                                       : CAPACITOR_STAT_EVICTIONS, 1);
-		unlink(handle, context, victim);
+		if (!operation_pinned(handle->cache, victim)) {
+			count(handle, operation_expired(handle->cache, victim) ? CAPACITOR_STAT_EXPIRATIONS
+			                                                       : CAPACITOR_STAT_EVICTIONS, 1);
+			unlink(handle, context, victim);
+			return victim;
+		}
+		policy_insert(policy, victim);
 	}
-	return victim;
+	return NULL;
 }
 
 struct entry *operation_make_room(struct capacitor_handle *handle, struct policy *policy, const struct entry *fresh,
@@ -209,17 +219,18 @@ void operation_order(struct capacitor_handle *handle, struct policy *policy, str
 /* ---- Room -------------------------------------------------------------------------------------------------------- */
 
 /* Reclaims, again and again, until `done` or the deadline: OK or BUSY. */
-static enum capacitor_result reclaim_until(struct capacitor_handle *handle, bool (*done)(struct capacitor *cache))
+static enum capacitor_result reclaim_until(struct capacitor_handle *handle,
+                                           bool (*done)(struct capacitor *cache, size_t bytes), size_t bytes)
 {
 	struct capacitor *cache = handle->cache;
 	uint64_t deadline_ns = 0;
 
 	for (unsigned round = 0;; round++) {
+		bury_pinned(handle);
 		handle->implementation->shrink(handle);
 		if (handle->implementation->reclaim)
 			handle->implementation->reclaim(handle);
-		bury_pinned(handle);
-		if (done(cache))
+		if (done(cache, bytes))
 			return CAPACITOR_OK;
 		if (round == 0) {
 			deadline_ns = monotonic_ns() + cache->config.busy_timeout_ns;
@@ -234,27 +245,23 @@ static enum capacitor_result reclaim_until(struct capacitor_handle *handle, bool
 	}
 }
 
-static bool room_made(struct capacitor *cache)
+static bool room_made(struct capacitor *cache, size_t bytes)
 {
-	return budget_open(&cache->budget);
+	return budget_open(&cache->budget, bytes);
 }
 
-enum capacitor_result operation_admit_slowly(struct capacitor_handle *handle)
+enum capacitor_result operation_admit_slowly(struct capacitor_handle *handle, size_t bytes)
 {
-	return reclaim_until(handle, room_made);
+	return reclaim_until(handle, room_made, bytes);
 }
 
-static bool only_pinned_left(struct capacitor *cache)
+static bool only_pinned_left(struct capacitor *cache, size_t bytes)
 {
-	bool only;
-
-	pthread_mutex_lock(&cache->pinned_mutex);
-	only = load_relaxed(&cache->budget.retired_bytes) <= (int64_t)cache->pinned.bytes; /* relaxed: amounts */
-	pthread_mutex_unlock(&cache->pinned_mutex);
-	return only;
+	(void)bytes;
+	return load_relaxed(&cache->budget.retired_bytes) <= load_relaxed(&cache->budget.pinned_bytes); /* amounts */
 }
 
 enum capacitor_result operation_quiesce(struct capacitor_handle *handle)
 {
-	return reclaim_until(handle, only_pinned_left);
+	return reclaim_until(handle, only_pinned_left, 0);
 }

@@ -139,7 +139,7 @@ bool operation_each(const struct capacitor_handle *handle, const struct policy *
  * May a writer with that entry begin (G4)? OK; TOO_LARGE when it could never fit; BUSY when no room came until the
  * deadline.
  */
-enum capacitor_result operation_admit_slowly(struct capacitor_handle *handle);
+enum capacitor_result operation_admit_slowly(struct capacitor_handle *handle, size_t bytes);
 
 /* Waits until all that is retired is pinned: OK or BUSY. */
 enum capacitor_result operation_quiesce(struct capacitor_handle *handle);
@@ -148,11 +148,11 @@ static inline enum capacitor_result operation_admit(struct capacitor_handle *han
                                                     size_t value_bytes)
 {
 	struct budget *budget = &handle->cache->budget;
+	size_t bytes = entry_block_bytes(key_bytes, value_bytes);
 
-	if (entry_block_bytes(key_bytes, value_bytes) + load_relaxed(&budget->table_bytes) >
-	    load_relaxed(&budget->capacity_bytes)) /* relaxed: amounts, see budget.h */
+	if (bytes + load_relaxed(&budget->table_bytes) > load_relaxed(&budget->capacity_bytes)) /* relaxed: amounts */
 		return CAPACITOR_TOO_LARGE;
-	return budget_open(budget) ? CAPACITOR_OK : operation_admit_slowly(handle);
+	return budget_open(budget, bytes) ? CAPACITOR_OK : operation_admit_slowly(handle, bytes);
 }
 
 /* After a store: others' shards have to give when this one's had nothing. */
