@@ -30,8 +30,8 @@ ifeq ($(origin FLAGS_$(CONF)),undefined)
 $(error CONF=$(CONF) is unknown; it is one of: release debug asan ubsan tsan)
 endif
 
-WARNINGS := -Wall -Wextra -Wundef -Wshadow -Wvla -Wpointer-arith
-WARNINGS_C := $(WARNINGS) -Wstrict-prototypes -Wmissing-prototypes
+WARNINGS := -Wall -Wextra -Wundef -Wvla -Wpointer-arith
+WARNINGS_C := $(WARNINGS) -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 ifeq ($(WERROR),1)
 WARNINGS += -Werror
 WARNINGS_C += -Werror
@@ -141,8 +141,9 @@ lint: $(BUILD)/packages ## warnings as errors with both compilers, the header as
 # ---- Experiments ------------------------------------------------------------------------------------------------
 
 .PHONY: experiment
-experiment: $(BUILD)/capacitor ## run the experiments (TIER=smoke|laptop|full, TRACES=dir, ONLY=threads,mix)
-	@$(BUILD)/capacitor experiment --tier $(TIER) $(if $(TRACES),--traces '$(TRACES)') $(if $(ONLY),--only $(ONLY))
+experiment: $(BUILD)/capacitor ## run the experiments (TIER=smoke|laptop|full, TRACES=dir, ONLY=threads,mix, OUT=dir)
+	@$(BUILD)/capacitor experiment --tier $(TIER) $(if $(TRACES),--traces '$(TRACES)') $(if $(ONLY),--only $(ONLY)) \
+	  $(if $(OUT),--out '$(OUT)')
 
 .PHONY: plots
 plots: $(BUILD)/capacitor ## draw the plots and the report of a run again (RUN=results/...)

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * `capacitor doctor`: what this machine can measure, what it cannot and why, and what to change.
+ *
+ * Each check is a function that reads items of the environment (harness/environment.h) and gives a verdict:
+ *
+ *   ok    nothing to say
+ *   warn  figures can be had, but they are biased or scattered by this
+ *   no    cannot be measured, or cannot be known, here
+ *
+ * A verdict other than ok has a reason (what it does to measurements) and a change (what to do about it), so that the
+ * text tells a reader who knows nothing about the item what to do.
+ */
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/commands.h"
+#include "harness/doctor.h"
+#include "harness/environment.h"
+
+#define TEXT_BYTES 512
+
+/* Beyond these a machine is not quiet enough. Judgement, not theory: the effects that we look for begin at 5 %. */
+#define BUSY_PERCENT_MAX   10.0
+#define STEAL_PERCENT_MAX  1.0
+#define CLOCK_READ_NS_MAX  100.0
+#define LOAD_MAX           0.5
+#define AVAILABLE_BYTES_MIN ((uint64_t)2 << 30)
+
+enum verdict { OK, WARN, NO };
+static const char *const verdicts[] = {"ok", "warn", "no"};
+
+struct check {
+	enum verdict verdict;
+	char value[TEXT_BYTES];
+	char reason[TEXT_BYTES];
+	char change[TEXT_BYTES];
+};
+
+/* ---- Reading items ----------------------------------------------------------------------------------------------- */
+
+static const char *text_of(const json_t *items, const char *key)
+{
+	const char *text = json_string_value(json_object_get(items, key));
+
+	return text ? text : "";
+}
+
+/* False: it is a text ("none", "unavailable: ..."). */
+static bool number_of(const json_t *items, const char *key, double *number)
+{
+	const json_t *item = json_object_get(items, key);
+
+	*number = json_number_value(item);
+	return json_is_number(item);
+}
+
+static bool is_unavailable(const json_t *items, const char *key)
+{
+	return strncmp(text_of(items, key), "unavailable", 11) == 0;
+}
+
+/* An item as people read it: bytes in the largest unit that is not below 1. */
+static const char *shown(const json_t *items, const char *key, char *text, size_t text_bytes)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	size_t key_bytes = strlen(key), unit = 0;
+	double number;
+
+	if (!number_of(items, key, &number)) {
+		snprintf(text, text_bytes, "%s", is_unavailable(items, key) ? "unknown" : text_of(items, key));
+		return text;
+	}
+	if (key_bytes > 6 && strcmp(key + key_bytes - 6, "_bytes") == 0) {
+		for (; number >= 1024 && unit < 4; unit++)
+			number /= 1024;
+		snprintf(text, text_bytes, "%.4g %s", number, units[unit]);
+	} else {
+		snprintf(text, text_bytes, "%.3g", number);
+	}
+	return text;
+}
+
+/* ---- Giving verdicts --------------------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 3))) static void value(struct check *check, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(check->value, sizeof(check->value), format, arguments);
+	va_end(arguments);
+}
+
+static void judge(struct check *check, enum verdict verdict, const char *reason, const char *change)
+{
+	check->verdict = verdict;
+	snprintf(check->reason, sizeof(check->reason), "%s", reason);
+	snprintf(check->change, sizeof(check->change), "%s", change);
+}
+
+/* The value is the item's text; where it is unavailable, the verdict is no, the reason is the item's, and true. */
+static bool judge_unavailable(struct check *check, const json_t *items, const char *key, const char *change)
+{
+	char text[TEXT_BYTES];
+
+	value(check, "%s", shown(items, key, text, sizeof(text)));
+	if (!is_unavailable(items, key))
+		return false;
+	value(check, "unavailable");
+	judge(check, NO, text_of(items, key) + strlen("unavailable: "), change);
+	return true;
+}
+
+/* ---- The checks -------------------------------------------------------------------------------------------------- */
+
+static void check_cores(const json_t *items, struct check *check)
+{
+	char cores_text[TEXT_BYTES], threads_text[TEXT_BYTES], allowed_text[TEXT_BYTES];
+	double cores, allowed;
+
+	value(check, "%s cores, %s hardware threads, %s of them allowed to us",
+	      shown(items, "cores", cores_text, sizeof(cores_text)),
+	      shown(items, "hardware_threads", threads_text, sizeof(threads_text)),
+	      shown(items, "threads_allowed", allowed_text, sizeof(allowed_text)));
+	if (!number_of(items, "threads_allowed", &allowed))
+		judge(check, NO, "how many processors we may use is unknown", "see why sched_getaffinity fails here");
+	else if (allowed < 2)
+		judge(check, WARN,
+		      "threads take turns on one processor: neither scaling nor contention nor false sharing shows",
+		      "run on a machine, or with a processor set (taskset), of 2 or more");
+	else if (number_of(items, "cores", &cores) && allowed < cores)
+		judge(check, WARN, "points with more threads than allowed processors are oversubscribed and marked so",
+		      "widen the processor set (taskset, cpuset) to all cores");
+}
+
+static void check_cpu_limit(const json_t *items, struct check *check)
+{
+	double limit, allowed;
+
+	if (is_unavailable(items, "cpu_limit_cores")) {
+		value(check, "no control group seen");
+		return;
+	}
+	judge_unavailable(check, items, "cpu_limit_cores", "");
+	if (number_of(items, "cpu_limit_cores", &limit) && number_of(items, "threads_allowed", &allowed) &&
+	    limit < allowed)
+		judge(check, WARN,
+		      "the control group stops all threads when its share of a period is used up: latencies get "
+		      "tails of tens of ms",
+		      "raise cpu.max of the control group (docker: --cpus) or use fewer threads than the limit");
+}
+
+static void check_topology(const json_t *items, struct check *check)
+{
+	char packages[TEXT_BYTES], nodes[TEXT_BYTES], l1[TEXT_BYTES], l2[TEXT_BYTES], l3[TEXT_BYTES],
+	    caches[TEXT_BYTES];
+	double number;
+
+	value(check, "%s package(s), %s NUMA node(s), L1d %s, L2 %s, L3 %s in %s part(s)",
+	      shown(items, "packages", packages, sizeof(packages)), shown(items, "numa_nodes", nodes, sizeof(nodes)),
+	      shown(items, "l1d_bytes", l1, sizeof(l1)), shown(items, "l2_bytes", l2, sizeof(l2)),
+	      shown(items, "l3_bytes", l3, sizeof(l3)), shown(items, "l3_caches", caches, sizeof(caches)));
+	if (is_unavailable(items, "l1d_bytes") || is_unavailable(items, "l3_bytes"))
+		judge(check, NO, "the sizes of some caches are hidden: plots cannot show where the data outgrows them",
+		      "show the host's topology to the guest (QEMU: -cpu host,host-cache-info=on), or run on the host");
+	else if (number_of(items, "numa_nodes", &number) && number > 1)
+		judge(check, WARN, "memory of another node is slower: figures depend on where threads and data are",
+		      "compare runs inside one node (numactl --cpunodebind=0 --membind=0) with runs over all of them");
+}
+
+static void check_smt(const json_t *items, struct check *check)
+{
+	if (!judge_unavailable(check, items, "smt", "see whether hwloc's lstopo finds the cores") &&
+	    strncmp(text_of(items, "smt"), "on", 2) == 0)
+		judge(check, WARN,
+		      "two threads of one core share its caches and units: scaling bends at the number of cores",
+		      "read points up to the number of cores apart, or: "
+		      "echo off > /sys/devices/system/cpu/smt/control");
+}
+
+static void check_governor(const json_t *items, struct check *check)
+{
+	if (!judge_unavailable(check, items, "governor",
+	                       "ask whoever runs the host for the governor `performance`; "
+	                       "trust intervals, not single figures") &&
+	    strcmp(text_of(items, "governor"), "performance") != 0)
+		judge(check, WARN, "the clock follows the load: the first points of a run are slower",
+		      "cpupower frequency-set -g performance");
+}
+
+static void check_turbo(const json_t *items, struct check *check)
+{
+	if (!judge_unavailable(check, items, "turbo",
+	                       "ask whoever runs the host; expect fewer GHz as more cores work") &&
+	    strcmp(text_of(items, "turbo"), "on") == 0)
+		judge(check, WARN, "few busy cores run at a higher clock than many: scaling looks worse than it is",
+		      "echo 1 > /sys/devices/system/cpu/intel_pstate/no_turbo, or "
+		      "echo 0 > /sys/devices/system/cpu/cpufreq/boost");
+}
+
+static void check_huge_pages(const json_t *items, struct check *check)
+{
+	const char *choice = text_of(items, "transparent_huge_pages");
+
+	if (judge_unavailable(check, items, "transparent_huge_pages",
+	                      "use a kernel with transparent huge pages to compare them"))
+		return;
+	if (strcmp(choice, "never") == 0)
+		judge(check, WARN, "the configuration's huge_pages has no effect",
+		      "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled");
+	else if (strcmp(choice, "always") == 0)
+		judge(check, WARN,
+		      "the kernel merges pages when it likes, also inside a measurement, and for every implementation",
+		      "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled");
+}
+
+static void check_aslr(const json_t *items, struct check *check)
+{
+	if (!judge_unavailable(check, items, "aslr", "see whether /proc is mounted") &&
+	    strncmp(text_of(items, "aslr"), "off", 3) == 0)
+		judge(check, WARN,
+		      "every run has the same addresses: a lucky or unlucky layout stays, and "
+		      "repetitions do not show it",
+		      "run without setarch -R, or: echo 2 > /proc/sys/kernel/randomize_va_space");
+}
+
+static void check_pmu(const json_t *items, struct check *check)
+{
+	judge_unavailable(check, items, "pmu",
+	                  "run on the host, or give the guest a PMU (QEMU: -cpu host,pmu=on); where it is not "
+	                  "permitted: sysctl kernel.perf_event_paranoid=2 or less; all else is measured without it");
+}
+
+static void check_benchmark(const json_t *items, struct check *check)
+{
+	value(check, "%s, %s build", text_of(items, "benchmark_version"), text_of(items, "benchmark_build_type"));
+	if (is_unavailable(items, "benchmark_build_type"))
+		judge(check, NO, text_of(items, "benchmark_build_type") + strlen("unavailable: "),
+		      "see `capacitor bench`'s own context");
+	else if (strcmp(text_of(items, "benchmark_build_type"), "release") != 0)
+		judge(check, WARN,
+		      "Google Benchmark prints a warning; the figures do not pass through it, for the "
+		      "measured loop is our own",
+		      "nothing needs changing; a release build of the library silences the warning");
+}
+
+static void check_build(const json_t *items, struct check *check)
+{
+	const char *configuration = text_of(items, "build_configuration");
+
+	value(check, "%s, %s", configuration, text_of(items, "compiler"));
+	if (strcmp(configuration, "release") != 0)
+		judge(check, WARN, "this build has assertions or instrumentation: its times mean nothing",
+		      "make CONF=release");
+}
+
+static void check_commit(const json_t *items, struct check *check)
+{
+	const char *dirty = text_of(items, "git_dirty");
+
+	value(check, "%s%s", text_of(items, "git_commit"), strcmp(dirty, "yes") == 0 ? ", with changes" : "");
+	if (strcmp(dirty, "yes") == 0)
+		judge(check, WARN, "results will name a commit that is not what was measured",
+		      "commit, then build and measure");
+	else if (strcmp(dirty, "no") != 0)
+		judge(check, NO, "the build knew no git commit: results cannot be traced to their source",
+		      "build from a git clone");
+}
+
+static void check_load(const json_t *items, struct check *check)
+{
+	char load_text[TEXT_BYTES], busy_text[TEXT_BYTES];
+	double load, busy;
+	bool knows_load = number_of(items, "load_1min", &load), knows_busy = number_of(items, "busy_percent", &busy);
+
+	value(check, "load of the last minute %s, processors busy now %s %%",
+	      shown(items, "load_1min", load_text, sizeof(load_text)),
+	      shown(items, "busy_percent", busy_text, sizeof(busy_text)));
+	if (!knows_load && !knows_busy)
+		judge(check, NO, "whether others use this machine is unknown", "see whether /proc is mounted");
+	else if ((knows_busy && busy > BUSY_PERCENT_MAX) || (knows_load && load > LOAD_MAX))
+		judge(check, WARN, "others compete for processors and caches, now or a minute ago",
+		      "stop them, or wait until they are done");
+}
+
+static void check_steal(const json_t *items, struct check *check)
+{
+	char now_text[TEXT_BYTES], boot_text[TEXT_BYTES];
+	double now, boot;
+
+	if (judge_unavailable(check, items, "steal_percent", "compare repetitions: a neighbour shows as scatter"))
+		return;
+	value(check, "%s %% now, %s %% since boot", shown(items, "steal_percent", now_text, sizeof(now_text)),
+	      shown(items, "steal_since_boot_percent", boot_text, sizeof(boot_text)));
+	if ((number_of(items, "steal_percent", &now) && now > STEAL_PERCENT_MAX) ||
+	    (number_of(items, "steal_since_boot_percent", &boot) && boot > STEAL_PERCENT_MAX))
+		judge(check, WARN,
+		      "the hypervisor gives our processors to others: latency tails and throughput are theirs, too",
+		      "use a dedicated machine, or more repetitions at a quiet time");
+}
+
+static void check_hypervisor(const json_t *items, struct check *check)
+{
+	if (!judge_unavailable(check, items, "hypervisor", "see lscpu") &&
+	    strcmp(text_of(items, "hypervisor"), "none") != 0)
+		judge(check, WARN,
+		      "a virtual machine: clock speed, cache sharing and neighbours are the host's affair "
+		      "and may be hidden",
+		      "for figures that are to be published, repeat on real hardware; comparisons "
+		      "inside one run stand");
+}
+
+static void check_clock(const json_t *items, struct check *check)
+{
+	char cost_text[TEXT_BYTES];
+	double cost_ns = 0;
+
+	if (judge_unavailable(check, items, "clock_source", "see whether /sys is mounted"))
+		return;
+	value(check, "%s, %s ns a reading", text_of(items, "clock_source"),
+	      shown(items, "clock_read_ns", cost_text, sizeof(cost_text)));
+	if (number_of(items, "clock_read_ns", &cost_ns) && cost_ns > CLOCK_READ_NS_MAX)
+		judge(check, WARN, "each latency sample costs two readings: latencies of cache hits drown in them",
+		      "choose the time stamp counter where it is stable: echo tsc > "
+		      "/sys/devices/system/clocksource/clocksource0/current_clocksource");
+}
+
+static void check_membarrier(const json_t *items, struct check *check)
+{
+	judge_unavailable(check, items, "membarrier",
+	                  "use a kernel with membarrier (4.14 or later) that no filter hides; until then impl/rcu's "
+	                  "readers pay a fence");
+}
+
+static void check_memory(const json_t *items, struct check *check)
+{
+	char total_text[TEXT_BYTES], available_text[TEXT_BYTES], limit_text[TEXT_BYTES];
+	double available, swapped, limit;
+
+	value(check, "%s, %s available, limit of the control group %s",
+	      shown(items, "memory_bytes", total_text, sizeof(total_text)),
+	      shown(items, "memory_available_bytes", available_text, sizeof(available_text)),
+	      shown(items, "memory_limit_bytes", limit_text, sizeof(limit_text)));
+	if ((number_of(items, "memory_available_bytes", &available) && available < (double)AVAILABLE_BYTES_MIN) ||
+	    (number_of(items, "memory_limit_bytes", &limit) && limit < (double)AVAILABLE_BYTES_MIN))
+		judge(check, WARN, "below 2 GiB: large capacities and large traces do not fit",
+		      "free memory, or use --tier smoke");
+	else if (number_of(items, "swap_used_bytes", &swapped) && swapped > 0)
+		judge(check, WARN, "some memory is swapped out: page faults go to a disk",
+		      "swapoff -a, or free memory");
+}
+
+static const struct {
+	const char *item;
+	void (*check)(const json_t *items, struct check *check);
+} checks[] = {
+	{"cores", check_cores},
+	{"cpu limit", check_cpu_limit},
+	{"topology", check_topology},
+	{"smt", check_smt},
+	{"hypervisor", check_hypervisor},
+	{"governor", check_governor},
+	{"turbo", check_turbo},
+	{"load", check_load},
+	{"steal", check_steal},
+	{"memory", check_memory},
+	{"huge pages", check_huge_pages},
+	{"aslr", check_aslr},
+	{"clock", check_clock},
+	{"membarrier", check_membarrier},
+	{"pmu", check_pmu},
+	{"libbenchmark", check_benchmark},
+	{"build", check_build},
+	{"commit", check_commit},
+};
+#define CHECKS (sizeof(checks) / sizeof(checks[0]))
+
+json_t *doctor_checks(const json_t *environment)
+{
+	json_t *results = json_array();
+
+	for (size_t i = 0; i < CHECKS; i++) {
+		struct check check = {0};
+		json_t *result;
+
+		checks[i].check(environment, &check);
+		result = json_pack("{s:s, s:s, s:s}", "item", checks[i].item, "verdict", verdicts[check.verdict],
+		                   "value", check.value);
+		if (check.verdict != OK) {
+			json_object_set_new(result, "reason", json_string(check.reason));
+			json_object_set_new(result, "change", json_string(check.change));
+		}
+		if (json_array_append_new(results, result) != 0) {
+			json_decref(results);
+			return NULL;
+		}
+	}
+	return results;
+}
+
+/* ---- The command ------------------------------------------------------------------------------------------------- */
+
+static const char help[] =
+	"usage: capacitor doctor [--json]\n"
+	"\n"
+	"Says what this machine can measure, what it cannot and why, and what to change. A line per item:\n"
+	"\n"
+	"  ok    item: value\n"
+	"  warn  item: value - what it does to measurements - what to change\n"
+	"  no    item: value - why it cannot be measured or known - what to change\n"
+	"\n"
+	"  --json   all of it as one JSON object: checks, and the whole environment as results record it\n"
+	"  --help   this text\n"
+	"\n"
+	"Changes nothing. The exit status is 0 whatever it finds, 2 for a wrong argument.\n";
+
+static void print_text(const json_t *results)
+{
+	size_t count[3] = {0}, i;
+	json_t *result;
+
+	json_array_foreach(results, i, result) {
+		const char *verdict = text_of(result, "verdict");
+
+		printf("%-4s  %s: %s", verdict, text_of(result, "item"), text_of(result, "value"));
+		if (strcmp(verdict, verdicts[OK]) != 0)
+			printf(" - %s - %s", text_of(result, "reason"), text_of(result, "change"));
+		putchar('\n');
+		for (size_t which = 0; which < 3; which++)
+			count[which] += strcmp(verdict, verdicts[which]) == 0;
+	}
+	printf("%zu ok, %zu warn, %zu no\n", count[OK], count[WARN], count[NO]);
+}
+
+static void print_json(const json_t *results, const json_t *items)
+{
+	json_t *whole = json_pack("{s:O, s:O}", "checks", results, "environment", items);
+
+	json_dumpf(whole, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+	putchar('\n');
+	json_decref(whole);
+}
+
+int doctor_command(int argc, char **argv)
+{
+	bool json = false;
+	json_t *items, *results;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			fputs(help, stdout);
+			return COMMAND_OK;
+		}
+		if (strcmp(argv[i], "--json") != 0) {
+			fprintf(stderr, "capacitor doctor: '%s' is no argument of it; allowed are --json and --help\n",
+			        argv[i]);
+			return COMMAND_USAGE;
+		}
+		json = true;
+	}
+	items = environment_json();
+	results = items ? doctor_checks(items) : NULL;
+	if (!results) {
+		fprintf(stderr, "capacitor doctor: no memory\n");
+		json_decref(items);
+		return COMMAND_FAIL;
+	}
+	if (json)
+		print_json(results, items);
+	else
+		print_text(results);
+	json_decref(results);
+	json_decref(items);
+	return COMMAND_OK;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The program `capacitor`: a subcommand's name, then what the subcommand takes. All that is done here is to find the
+ * subcommand.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "build_info.h"
+#include "harness/commands.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+} commands[] = {
+	{"list", list_command, "implementations, policies, counter layouts and metrics, with what they mean"},
+	{"doctor", doctor_command, "what this machine can measure, what it cannot, and what to change"},
+	{"bench", bench_command, "measure caches on generated operations: threads, sizes, mixes, skews"},
+	{"replay", replay_command, "measure caches on a recorded trace, filling on demand"},
+	{"simulate", simulate_command, "hit ratios of the eviction policies alone on a recorded trace"},
+	{"experiment", experiment_command, "run the experiments and write a report"},
+	{"tidy", tidy_command, "results in JSON to one table"},
+	{"report", report_command, "draw the plots and the report of a run again"},
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_help(FILE *stream)
+{
+	fputs("usage: capacitor SUBCOMMAND [OPTION...]\n"
+	      "\n"
+	      "A laboratory for concurrent caches. The subcommands:\n\n",
+	      stream);
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(stream, "  %-12s %s\n", commands[i].name, commands[i].summary);
+	fputs("\n"
+	      "capacitor SUBCOMMAND --help describes one. capacitor --version tells how this program was built.\n"
+	      "Exit status: 0; 1 when a run failed; 2 when an argument was wrong.\n",
+	      stream);
+}
+
+/* What was said was worth saying only if it arrived. */
+static int flushed(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	perror("capacitor: standard output");
+	return COMMAND_FAIL;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)) {
+		print_help(stdout);
+		return flushed(COMMAND_OK);
+	}
+	if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+		printf("capacitor %s%s, %s, %s\n", BUILD_COMMIT, strcmp(BUILD_DIRTY, "yes") == 0 ? " with changes" : "",
+		       BUILD_CONF, BUILD_COMPILER);
+		return flushed(COMMAND_OK);
+	}
+	if (argc < 2) {
+		print_help(stderr);
+		return COMMAND_USAGE;
+	}
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return flushed(commands[i].run(argc - 1, argv + 1));
+
+	fprintf(stderr, "capacitor: '%s' is no subcommand; they are:", argv[1]);
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(stderr, " %s", commands[i].name);
+	fputc('\n', stderr);
+	return COMMAND_USAGE;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is measured: one table of names, units and meanings, and one set of values.
+ *
+ * The names are the counters of the JSON and the columns of the tables. A value is there, or there is a reason why
+ * not; never a 0 in place of what was not measured.
+ */
+#ifndef HARNESS_METRICS_H
+#define HARNESS_METRICS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum metric {
+	METRIC_OPS_PER_S,
+	METRIC_NS_PER_OP,
+	METRIC_BYTES_PER_S,
+	METRIC_HIT_RATIO,
+	METRIC_BYTE_HIT_RATIO,
+	METRIC_LATENCY_P50_NS,
+	METRIC_LATENCY_P90_NS,
+	METRIC_LATENCY_P99_NS,
+	METRIC_LATENCY_P999_NS,
+	METRIC_LATENCY_MAX_NS,
+	METRIC_GET_LATENCY_P50_NS,
+	METRIC_GET_LATENCY_P99_NS,
+	METRIC_SET_LATENCY_P50_NS,
+	METRIC_SET_LATENCY_P99_NS,
+	METRIC_DELETE_LATENCY_P50_NS,
+	METRIC_DELETE_LATENCY_P99_NS,
+	METRIC_LATENCY_SAMPLE_COST_NS,
+	METRIC_LATENCY_SAMPLES,
+	METRIC_ALLOCATIONS_PER_OP,
+	METRIC_ALLOCATED_BYTES_PER_OP,
+	METRIC_ENTRIES,
+	METRIC_BYTES_PER_ENTRY,
+	METRIC_IDEAL_BYTES_PER_ENTRY,
+	METRIC_RESIDENT_PEAK_BYTES,
+	METRIC_RETIRED_PEAK_BYTES,
+	METRIC_EVICTIONS_PER_OP,
+	METRIC_LOCKS_PER_OP,
+	METRIC_LOCK_WAITS_PER_OP,
+	METRIC_LOCK_WAIT_NS_PER_OP,
+	METRIC_CAS_FAILURES_PER_OP,
+	METRIC_GRACE_PERIODS_PER_S,
+	METRIC_VOLUNTARY_SWITCHES_PER_S,
+	METRIC_INVOLUNTARY_SWITCHES_PER_S,
+	METRIC_FAIRNESS,
+	METRIC_TABLE_REBUILDS,
+	METRIC_BUSY_PER_OP,
+	METRIC_NULL_NS_PER_OP,
+	METRIC_WINDOW_S,
+	METRIC_OPERATIONS,
+	METRIC_OVERSUBSCRIBED,
+	METRIC_SEED,
+};
+#define METRICS 41
+
+struct metric_row {
+	const char *name;
+	const char *unit; /* "ns", "bytes/s", "1" */
+	const char *meaning;
+};
+
+/* The row of a metric, in the order of the enum. */
+const struct metric_row *metric_info(enum metric metric);
+/* The metric of that name. False: there is none. */
+bool metric_find(const char *name, enum metric *metric);
+
+struct metrics {
+	double value[METRICS];
+	const char *unavailable[METRICS]; /* NULL where there is a value, else why there is none: a constant text */
+};
+
+/* Before measuring: nothing is there, for the reason given. */
+void metrics_clear(struct metrics *metrics, const char *reason);
+void metrics_set(struct metrics *metrics, enum metric metric, double value);
+void metrics_lack(struct metrics *metrics, enum metric metric, const char *reason);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,652 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The report of a run: figures by gnuplot, medians by summarise.py, and one page that holds them all, with the figures
+ * inside it, so that it can be sent as one file and read anywhere.
+ *
+ * Everything comes from the run's folder: plan.json says what was measured and why, the tables what came out, env.json on
+ * what. `capacitor report RUN` therefore draws a run again, also one from another machine.
+ */
+#include "harness/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness/commands.h"
+#include "harness/options.h"
+#include "harness/plan.h"
+#include "harness/results.h"
+#include "harness/table.h"
+#include "harness/tidy.h"
+
+#define DISTINCT_MAX 64
+#define PYTHON "/usr/bin/python3" /* the distribution's, which has its scipy; the first on PATH may be another */
+
+/* ---- Other programs ------------------------------------------------------------------------------------------------ */
+
+/* Runs a program; what it prints is added to `out` (NULL: thrown away), its errors go to the file errors_path. */
+static bool run_program(char *const argv[], FILE *out, const char *errors_path)
+{
+	char buffer[65536];
+	int printed[2], status;
+	ssize_t got;
+	pid_t child;
+
+	fflush(NULL); /* or the child would have our unwritten output, too */
+	if (pipe2(printed, O_CLOEXEC) != 0)
+		return false;
+	child = fork();
+	if (child == 0) {
+		int errors = open(errors_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+
+		if (errors >= 0)
+			dup2(errors, STDERR_FILENO);
+		dup2(printed[1], STDOUT_FILENO);
+		execvp(argv[0], argv);
+		dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
+		_exit(127);
+	}
+	close(printed[1]);
+	while ((got = read(printed[0], buffer, sizeof buffer)) > 0 || (got < 0 && errno == EINTR))
+		if (out && got > 0)
+			fwrite(buffer, 1, (size_t)got, out); /* results_commit tells whether it arrived */
+	close(printed[0]);
+	return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* What a program that failed had to say, as the error of ours. */
+static bool failed_program(const char *what, const char *errors_path, char *error)
+{
+	char line[300] = "it said nothing";
+	FILE *file = fopen(errors_path, "r");
+
+	while (file && fgets(line, sizeof line, file) && line[0] == '\n')
+		;
+	if (file)
+		fclose(file);
+	line[strcspn(line, "\n")] = '\0';
+	snprintf(error, RUN_ERROR_BYTES, "%.150s failed: %s (more in %.200s)", what, line, errors_path);
+	return false;
+}
+
+bool report_summarise(const char *root, const char *folder, const char *slug, char *error)
+{
+	char script[RUN_PATH_BYTES], table[RUN_PATH_BYTES], out[RUN_PATH_BYTES], log[RUN_PATH_BYTES];
+	char *argv[] = {(char[]){PYTHON}, script, table, NULL};
+	struct results_file file;
+
+	snprintf(script, sizeof script, "%.4000s/plots/summarise.py", root);
+	snprintf(table, sizeof table, "%.3900s/%s.tsv", folder, slug);
+	snprintf(out, sizeof out, "%.3900s/%s.summary.tsv", folder, slug);
+	snprintf(log, sizeof log, "%.4000s/summarise.log", folder);
+	if (!results_open(&file, out, error, RUN_ERROR_BYTES))
+		return false;
+	if (!run_program(argv, file.stream, log)) {
+		results_abort(&file);
+		return failed_program(script, log, error);
+	}
+	unlink(log);
+	return results_commit(&file, error, RUN_ERROR_BYTES);
+}
+
+/* ---- HTML ---------------------------------------------------------------------------------------------------------- */
+
+static void escaped(FILE *out, const char *text)
+{
+	for (; text && *text; text++) {
+		switch (*text) {
+		case '&': fputs("&amp;", out); break;
+		case '<': fputs("&lt;", out); break;
+		case '>': fputs("&gt;", out); break;
+		case '"': fputs("&quot;", out); break;
+		default: fputc(*text, out);
+		}
+	}
+}
+
+static void element(FILE *out, const char *name, const char *text)
+{
+	fprintf(out, "<%s>", name);
+	escaped(out, text);
+	fprintf(out, "</%.*s>\n", (int)strcspn(name, " "), name);
+}
+
+/* 12345678 -> 12.3 M */
+static void human(FILE *out, double number)
+{
+	static const char *const suffix[] = {"", " k", " M", " G", " T"};
+	size_t i = 0;
+
+	while ((number >= 1000 || number <= -1000) && i < 4) {
+		number /= 1000;
+		i++;
+	}
+	fprintf(out, "%.3g%s", number, suffix[i]);
+}
+
+static const char page_head[] =
+	"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+	"<meta name=\"viewport\" content=\"width=device-width\">\n<style>\n"
+	"body{font:16px/1.55 Georgia,'Times New Roman',serif;color:#1b1b1b;max-width:60rem;margin:2.5rem auto;padding:0 1.2rem}\n"
+	"h1,h2,h3,th,summary,nav,.facts{font-family:'Helvetica Neue',Helvetica,Arial,sans-serif}\n"
+	"h1{font-size:1.9rem;margin-bottom:.2rem}h2{margin-top:3rem;border-top:1px solid #ccc;padding-top:1.2rem}\n"
+	"figure{margin:1.6rem 0}figure svg{width:100%;height:auto}figcaption{font-size:.93rem;color:#444}\n"
+	"table{border-collapse:collapse;font-size:.84rem;font-variant-numeric:tabular-nums;margin:.8rem 0}\n"
+	"th,td{padding:.22rem .7rem;text-align:right;border-bottom:1px solid #e4e4e4;white-space:nowrap}\n"
+	"th{border-bottom:2px solid #888;font-weight:600}td.t,th.t{text-align:left}td.w{white-space:normal}\n"
+	"tr.over td{background:#f2f2f2;color:#555}.met{color:#00694f;font-weight:600}.missed{color:#a33c00;font-weight:600}\n"
+	".wide{overflow-x:auto}.facts{font-size:.9rem;color:#444}.i{color:#777}summary{cursor:pointer;margin:.6rem 0}\n"
+	"@media print{details>*{display:block}h2{break-before:page}}\n</style>\n";
+
+/* ---- Figures ------------------------------------------------------------------------------------------------------- */
+
+static void paste_svg(FILE *out, const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char line[8192];
+	bool begun = false;
+
+	while (file && fgets(line, sizeof line, file)) {
+		begun = begun || strncmp(line, "<svg", 4) == 0; /* without the XML declaration and the document type */
+		if (begun)
+			fputs(line, out);
+	}
+	if (file)
+		fclose(file);
+}
+
+/* A name as part of a file's name, and as a gnuplot string without a quote. */
+static void file_part(char *part, size_t bytes, const char *name)
+{
+	snprintf(part, bytes, "%s", name);
+	for (char *at = part; *at; at++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *at))
+			*at = '-';
+}
+
+struct page {
+	FILE *out;
+	const char *root, *folder;
+	json_t *environment;
+	unsigned figures;
+	char *error;
+};
+
+/* name='the distinct values of a column'; appended to gnuplot definitions. */
+static size_t define_list(char *definitions, size_t bytes, size_t used, const char *name, const struct table *table,
+                          const char *column)
+{
+	const char *values[DISTINCT_MAX];
+	size_t count = column ? table_distinct(table, column, values, DISTINCT_MAX) : 0;
+
+	if (used < bytes)
+		used += (size_t)snprintf(definitions + used, bytes - used, "%s='", name);
+	for (size_t i = 0; i < count && used < bytes; i++)
+		used += (size_t)snprintf(definitions + used, bytes - used, "%s%s", i ? " " : "", values[i]);
+	if (used < bytes)
+		used += (size_t)snprintf(definitions + used, bytes - used, "'; ");
+	return used;
+}
+
+/* Draws one figure from one table: for all its rows, or for those whose column `each` holds `panel`. */
+static bool draw(struct page *page, const json_t *figure, const char *slug, const struct table *table, const char *panel)
+{
+	const char *script = json_string_value(json_object_get(figure, "script"));
+	const char *series = json_string_value(json_object_get(figure, "series"));
+	const char *caption = json_string_value(json_object_get(figure, "caption"));
+	const char *group = json_string_value(json_object_get(figure, "group"));
+	char definitions[8192], path[RUN_PATH_BYTES], log[RUN_PATH_BYTES], name[160], part[96];
+	char *argv[] = {(char[]){"gnuplot"}, (char[]){"-e"}, definitions, path, NULL};
+	size_t used;
+
+	file_part(part, sizeof part, panel ? panel : "");
+	snprintf(name, sizeof name, "%.*s%s%s", (int)(strcspn(script, ".") % 60), script, panel ? "-" : "", part);
+	used = (size_t)snprintf(definitions, sizeof definitions,
+	                        "style='%.1500s/plots/style.gp'; data='%.1500s/%s.summary.tsv'; out='%.1500s/plots/%s'; "
+	                        "cores=%lld; each='%s'; panel='%s'; group='%s'; ",
+	                        page->root, page->folder, slug, page->folder, name,
+	                        (long long)json_integer_value(json_object_get(page->environment, "cores")),
+	                        panel ? json_string_value(json_object_get(figure, "each")) : "", panel ? panel : "",
+	                        group ? group : "");
+	used = define_list(definitions, sizeof definitions, used, "series", table, series ? series : "impl");
+	define_list(definitions, sizeof definitions, used, "groups", table, group);
+	snprintf(path, sizeof path, "%.3900s/plots/%s", page->root, script);
+	snprintf(log, sizeof log, "%.3800s/plots/%s.log", page->folder, name);
+	if (!run_program(argv, NULL, log))
+		return failed_program(path, log, page->error);
+	unlink(log);
+
+	fprintf(page->out, "<figure>\n");
+	snprintf(path, sizeof path, "%.3800s/plots/%s.svg", page->folder, name);
+	paste_svg(page->out, path);
+	fprintf(page->out, "<figcaption><b>Figure %u", ++page->figures);
+	if (panel) {
+		fputs(", ", page->out);
+		escaped(page->out, panel);
+	}
+	fputs(".</b> ", page->out);
+	escaped(page->out, caption);
+	fputs("</figcaption>\n</figure>\n", page->out);
+	return true;
+}
+
+static bool draw_figures(struct page *page, const json_t *experiment, const char *slug, const struct table *table)
+{
+	const json_t *figure;
+	size_t index;
+
+	json_array_foreach(json_object_get(experiment, "figures"), index, figure) {
+		const char *each = json_string_value(json_object_get(figure, "each"));
+		const char *panels[DISTINCT_MAX];
+		size_t count = each ? table_distinct(table, each, panels, DISTINCT_MAX) : 0;
+
+		if (!each && !draw(page, figure, slug, table, NULL))
+			return false;
+		for (size_t i = 0; i < count; i++)
+			if (!draw(page, figure, slug, table, panels[i]))
+				return false;
+	}
+	return true;
+}
+
+/* ---- Tables and findings ------------------------------------------------------------------------------------------- */
+
+static bool row_oversubscribed(const struct table *table, size_t row)
+{
+	double number;
+
+	return table_number(table, row, "oversubscribed", &number) && number > 0;
+}
+
+/* The parameters that differ between the points: those that a table has to show. */
+static size_t varying(const struct table *table, const char **columns)
+{
+	const char *values[2];
+	size_t count = 0;
+
+	for (size_t i = 0; tidy_parameters[i]; i++)
+		if (table_distinct(table, tidy_parameters[i], values, 2) > 1)
+			columns[count++] = tidy_parameters[i];
+	return count;
+}
+
+/* 12.3 M [12.1 M, 12.6 M] */
+static void write_median(FILE *out, const struct table *table, size_t row, const char *metric)
+{
+	char column[128];
+	double median, low, high;
+
+	if (!table_number(table, row, metric, &median)) {
+		fputs("<td class=\"i\">unavailable</td>", out);
+		return;
+	}
+	fputs("<td>", out);
+	human(out, median);
+	snprintf(column, sizeof column, "%s_low", metric);
+	if (table_number(table, row, column, &low)) {
+		snprintf(column, sizeof column, "%s_high", metric);
+		if (table_number(table, row, column, &high) && low < high) {
+			fputs(" <span class=\"i\">[", out);
+			human(out, low);
+			fputs(", ", out);
+			human(out, high);
+			fputs("]</span>", out);
+		}
+	}
+	fputs("</td>", out);
+}
+
+static const char *const shown[] = {"ops_per_s", "ns_per_op", "latency_p99_ns", "hit_ratio", "allocations_per_op",
+                                    "lock_waits_per_op", "bytes_per_entry", "null_ns_per_op"};
+#define SHOWN (sizeof shown / sizeof shown[0])
+
+static void write_points(FILE *out, const struct table *table)
+{
+	const char *columns[32];
+	size_t parameters = varying(table, columns);
+
+	fprintf(out, "<details><summary>All %zu points: medians [intervals]</summary><div class=\"wide\"><table><tr>",
+	        table->rows);
+	for (size_t i = 0; i < parameters; i++)
+		fprintf(out, "<th class=\"t\">%s</th>", columns[i]);
+	for (size_t i = 0; i < SHOWN; i++)
+		fprintf(out, "<th>%s</th>", shown[i]);
+	fputs("</tr>\n", out);
+	for (size_t row = 0; row < table->rows; row++) {
+		fputs(row_oversubscribed(table, row) ? "<tr class=\"over\">" : "<tr>", out);
+		for (size_t i = 0; i < parameters; i++) {
+			fputs("<td class=\"t\">", out);
+			escaped(out, table_cell(table, row, columns[i]));
+			fputs("</td>", out);
+		}
+		for (size_t i = 0; i < SHOWN; i++)
+			write_median(out, table, row, shown[i]);
+		fputs("</tr>\n", out);
+	}
+	fputs("</table></div><p class=\"facts\">Grey rows: more threads than cores.</p></details>\n", out);
+}
+
+/* The best point of each implementation that keeps things and may be shared, with enough cores. */
+static void write_fastest(FILE *out, const struct table *table)
+{
+	const char *impls[DISTINCT_MAX], *columns[32];
+	size_t count = table_distinct(table, "impl", impls, DISTINCT_MAX), parameters = varying(table, columns);
+	double best = 0, second = 0;
+	const char *second_impl = NULL;
+	size_t best_row = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		double own = 0, number;
+		size_t own_row = 0;
+
+		if (strcmp(impls[i], "null") == 0 || strcmp(impls[i], "unsync") == 0)
+			continue;
+		for (size_t row = 0; row < table->rows; row++)
+			if (strcmp(table_cell(table, row, "impl"), impls[i]) == 0 && !row_oversubscribed(table, row) &&
+			    table_number(table, row, "ops_per_s", &number) && number > own) {
+				own = number;
+				own_row = row;
+			}
+		if (own > best) {
+			second = best;
+			second_impl = best > 0 ? table_cell(table, best_row, "impl") : NULL;
+			best = own;
+			best_row = own_row;
+		} else if (own > second) {
+			second = own;
+			second_impl = impls[i];
+		}
+	}
+	if (!second_impl)
+		return;
+	fputs("<p>The highest median was that of <b>", out);
+	escaped(out, table_cell(table, best_row, "impl"));
+	fputs("</b>: ", out);
+	human(out, best);
+	fputs(" operations per second", out);
+	for (size_t i = 0; i < parameters; i++) {
+		if (strcmp(columns[i], "impl") == 0)
+			continue;
+		fprintf(out, ", %s ", columns[i]);
+		escaped(out, table_cell(table, best_row, columns[i]));
+	}
+	fprintf(out, "; that is %.2f times the best of ", best / second);
+	escaped(out, second_impl);
+	fputs(".</p>\n", out);
+}
+
+/* Targets: {column, value, metric, below | at_most}, for each implementation that keeps things. */
+static void write_targets(FILE *out, const json_t *experiment, const struct table *table)
+{
+	const json_t *targets = json_object_get(experiment, "targets"), *target;
+	size_t index;
+
+	if (!json_is_array(targets))
+		return;
+	fputs("<table><tr><th class=\"t\">target</th><th class=\"t\">impl</th><th>median [interval]</th><th class=\"t\"></th>"
+	      "</tr>\n", out);
+	json_array_foreach(targets, index, target) {
+		const char *metric = json_string_value(json_object_get(target, "metric"));
+		const char *mix = json_string_value(json_object_get(target, "mix"));
+		const json_t *below = json_object_get(target, "below");
+		double limit = json_number_value(below ? below : json_object_get(target, "at_most"));
+
+		for (size_t row = 0; row < table->rows; row++) {
+			const char *impl = table_cell(table, row, "impl");
+			double number;
+			bool met;
+
+			if (strcmp(impl, "null") == 0 || strcmp(table_cell(table, row, "mix"), mix) != 0 ||
+			    strcmp(table_cell(table, row, "threads"), "1") != 0 || !table_number(table, row, metric, &number))
+				continue;
+			met = below ? number < limit : number <= limit;
+			fputs("<tr><td class=\"t\">", out);
+			escaped(out, json_string_value(json_object_get(target, "text")));
+			fputs("</td><td class=\"t\">", out);
+			escaped(out, impl);
+			fputs("</td>", out);
+			write_median(out, table, row, metric);
+			fprintf(out, "<td class=\"t %s\">%s</td></tr>\n", met ? "met" : "missed", met ? "met" : "missed");
+		}
+	}
+	fputs("</table>\n", out);
+}
+
+/* Which metrics could not be had, and why: each reason once. */
+static void write_unavailable(FILE *out, const struct table *table)
+{
+	static const char prefix[] = "unavailable: ";
+	bool begun = false;
+
+	for (size_t column = 0; column < table->columns; column++) {
+		const char *name = table_column(table, column), *seen[DISTINCT_MAX];
+		size_t count = table_distinct(table, name, seen, DISTINCT_MAX);
+
+		for (size_t i = 0; i < count; i++) {
+			const char *comma = "";
+
+			if (strncmp(seen[i], prefix, sizeof prefix - 1) != 0)
+				continue;
+			if (!begun)
+				fputs("<details><summary>What could not be had, and why</summary><table>\n", out);
+			begun = true;
+			fprintf(out, "<tr><td class=\"t\">%s</td><td class=\"t\">", name);
+			for (size_t row = 0; row < table->rows; row++) {
+				const char *impl = table_cell(table, row, "impl");
+				bool repeated = false;
+
+				if (strcmp(table_cell(table, row, name), seen[i]) != 0)
+					continue;
+				for (size_t before = 0; before < row && !repeated; before++)
+					repeated = strcmp(table_cell(table, before, "impl"), impl) == 0 &&
+					           strcmp(table_cell(table, before, name), seen[i]) == 0;
+				if (repeated)
+					continue;
+				fprintf(out, "%s", comma);
+				escaped(out, impl);
+				comma = ", ";
+			}
+			fputs("</td><td class=\"t w\">", out);
+			escaped(out, seen[i] + sizeof prefix - 1);
+			fputs("</td></tr>\n", out);
+		}
+	}
+	if (begun)
+		fputs("</table></details>\n", out);
+}
+
+static void write_failures(struct page *page)
+{
+	char path[RUN_PATH_BYTES];
+	struct table table;
+
+	snprintf(path, sizeof path, "%.4000s/failed.tsv", page->folder);
+	if (!table_load(&table, path))
+		return;
+	if (table.rows > 0) {
+		fprintf(page->out, "<h2>Failed</h2>\n<p>%zu runs failed; what they would have shown is missing above.</p><table>"
+		        "<tr><th class=\"t\">experiment</th><th class=\"t\">point</th><th>repetition</th>"
+		        "<th class=\"t\">reason</th><th class=\"t\">last words</th></tr>\n", table.rows);
+		for (size_t row = 0; row < table.rows; row++) {
+			fputs("<tr>", page->out);
+			for (size_t i = 0; i < table.columns; i++) {
+				fputs("<td class=\"t w\">", page->out);
+				escaped(page->out, table_cell(&table, row, table_column(&table, i)));
+				fputs("</td>", page->out);
+			}
+			fputs("</tr>\n", page->out);
+		}
+		fputs("</table>\n", page->out);
+	}
+	table_free(&table);
+}
+
+/* ---- The page ------------------------------------------------------------------------------------------------------ */
+
+static bool write_experiment(struct page *page, const json_t *entry)
+{
+	const char *slug = json_string_value(json_object_get(entry, "slug"));
+	const char *left_out = json_string_value(json_object_get(entry, "left_out"));
+	const json_t *experiment = json_object_get(entry, "experiment");
+	char path[RUN_PATH_BYTES];
+	struct table table;
+	bool fine;
+
+	fprintf(page->out, "<h2 id=\"%s\">", slug);
+	escaped(page->out, json_string_value(json_object_get(experiment, "title")));
+	fputs("</h2>\n<p><b>Hypothesis.</b> ", page->out);
+	escaped(page->out, json_string_value(json_object_get(experiment, "hypothesis")));
+	fputs("</p>\n<p><b>Expected.</b> ", page->out);
+	escaped(page->out, json_string_value(json_object_get(experiment, "expected")));
+	fputs("</p>\n", page->out);
+	if (left_out) {
+		fputs("<p><b>Left out:</b> ", page->out);
+		escaped(page->out, left_out);
+		fputs("</p>\n", page->out);
+		return true;
+	}
+	snprintf(path, sizeof path, "%.3900s/%s.summary.tsv", page->folder, slug);
+	if (!table_load(&table, path)) {
+		snprintf(page->error, RUN_ERROR_BYTES, "%.400s: not a table", path);
+		return false;
+	}
+	fine = table.rows == 0 || draw_figures(page, experiment, slug, &table);
+	if (fine && table_cell(&table, 0, "ops_per_s") && table.rows > 0) {
+		write_fastest(page->out, &table);
+		write_targets(page->out, experiment, &table);
+		write_points(page->out, &table);
+		write_unavailable(page->out, &table);
+	}
+	table_free(&table);
+	return fine;
+}
+
+static void write_environment(FILE *out, const json_t *environment)
+{
+	const char *key;
+	json_t *value;
+
+	fputs("<h2 id=\"environment\">Environment</h2>\n<table>\n", out);
+	json_object_foreach((json_t *)environment, key, value) {
+		char *text = json_is_string(value) ? strdup(json_string_value(value)) : json_dumps(value, JSON_ENCODE_ANY);
+
+		fputs("<tr><td class=\"t\">", out);
+		escaped(out, key);
+		fputs("</td><td class=\"t w\">", out);
+		escaped(out, text);
+		fputs("</td></tr>\n", out);
+		free(text);
+	}
+	fputs("</table>\n", out);
+}
+
+static bool write_page(struct page *page, const json_t *plan)
+{
+	const char *name = strrchr(page->folder, '/');
+	const json_t *entry;
+	size_t index;
+
+	fputs(page_head, page->out);
+	element(page->out, "title", "Capacitor: report");
+	fputs("</head>\n<body>\n<h1>Concurrent caches, compared</h1>\n<p class=\"facts\">Run ", page->out);
+	escaped(page->out, name ? name + 1 : page->folder);
+	fputs(", tier ", page->out);
+	escaped(page->out, json_string_value(json_object_get(plan, "tier")));
+	fputs(", on ", page->out);
+	escaped(page->out, json_string_value(json_object_get(page->environment, "cpu_model")));
+	fprintf(page->out, ", %lld cores</p>\n",
+	        (long long)json_integer_value(json_object_get(page->environment, "cores")));
+	fputs("<p>Points are medians over repetitions. Bars are 95 % confidence intervals of the median where there are six "
+	      "repetitions or more, and smallest to largest where there are fewer (the column <code>coverage</code> of the tables "
+	      "says what that is worth). Each repetition ran in a fresh cache and a process of its own; repetitions are outermost, "
+	      "implementations interleaved. <code>null</code> keeps nothing and shows what the harness costs; <code>unsync</code> "
+	      "is a table for one thread, the limit. Shaded: more threads than cores.</p>\n<nav><ul>\n", page->out);
+	json_array_foreach(json_object_get(plan, "experiments"), index, entry) {
+		fprintf(page->out, "<li><a href=\"#%s\">", json_string_value(json_object_get(entry, "slug")));
+		escaped(page->out, json_string_value(json_object_get(json_object_get(entry, "experiment"), "title")));
+		fputs("</a></li>\n", page->out);
+	}
+	fputs("<li><a href=\"#environment\">Environment</a></li>\n</ul></nav>\n", page->out);
+	json_array_foreach(json_object_get(plan, "experiments"), index, entry)
+		if (!write_experiment(page, entry))
+			return false;
+	write_failures(page);
+	write_environment(page->out, page->environment);
+	fputs("</body>\n</html>\n", page->out);
+	return true;
+}
+
+bool report_write(const char *root, const char *folder, char *error)
+{
+	struct page page = {.root = root, .folder = folder, .error = error};
+	char path[RUN_PATH_BYTES];
+	struct results_file file;
+	json_t *plan;
+	bool fine = false;
+
+	snprintf(path, sizeof path, "%.4000s/plan.json", folder);
+	plan = json_load_file(path, 0, NULL);
+	snprintf(path, sizeof path, "%.4000s/env.json", folder);
+	page.environment = json_load_file(path, 0, NULL);
+	snprintf(path, sizeof path, "%.4000s/plots", folder);
+	if (!plan || !page.environment) {
+		snprintf(error, RUN_ERROR_BYTES, "%.400s is not a run: it has no plan.json and env.json that can be read",
+		         folder);
+	} else if (results_make_folder(path, error, RUN_ERROR_BYTES)) {
+		snprintf(path, sizeof path, "%.4000s/report.html", folder);
+		if (results_open(&file, path, error, RUN_ERROR_BYTES)) {
+			page.out = file.stream;
+			fine = write_page(&page, plan);
+			if (fine)
+				fine = results_commit(&file, error, RUN_ERROR_BYTES);
+			else
+				results_abort(&file);
+		}
+	}
+	json_decref(plan);
+	json_decref(page.environment);
+	return fine;
+}
+
+/* ---- The subcommand ------------------------------------------------------------------------------------------------ */
+
+static const struct options_known known[] = {
+	{"--root", "DIR", "where plots/ is; default: two folders above the program's"},
+	{"--help", NULL, "this text"},
+	{NULL, NULL, NULL},
+};
+
+int report_command(int argc, char **argv)
+{
+	char root[4096], folder[4096], error[RUN_ERROR_BYTES];
+	size_t length;
+
+	if (options_want_help(argc, argv)) {
+		printf("usage: capacitor report RUN [--root DIR]\n\n"
+		       "Draws the plots of a run (a folder that `capacitor experiment` made) and its report.html again.\n\n");
+		options_print(stdout, known);
+		return COMMAND_OK;
+	}
+	if (!plan_root(root, sizeof root) || argc < 2 || argc == 3 || argc > 4 || argv[1][0] == '-' ||
+	    (argc == 4 && strcmp(argv[2], "--root") != 0)) {
+		fprintf(stderr, "capacitor report: it wants the folder of a run, and takes --root DIR behind it\n");
+		return COMMAND_USAGE;
+	}
+	if (argc == 4)
+		snprintf(root, sizeof root, "%s", argv[3]);
+	snprintf(folder, sizeof folder, "%s", argv[1]);
+	length = strlen(folder);
+	while (length > 1 && folder[length - 1] == '/')
+		folder[--length] = '\0';
+	if (!report_write(root, folder, error)) {
+		fprintf(stderr, "capacitor report: %s\n", error);
+		return COMMAND_FAIL;
+	}
+	printf("%s/report.html\n", folder);
+	return COMMAND_OK;
+}
