@@ -250,9 +250,14 @@ const char *const own_keys[] = {"date", "host_name", "executable", "num_cpus", "
 // The environment as it is before the first run (a run is load, too), and the facts of the session.
 void gather_context(const bench_session *session, std::map<std::string, std::string> *context)
 {
-	json_t *environment = environment_json();
+	// An experiment's runs all have the environment that was looked at once: looking takes longer than a short window.
+	const char *file = std::getenv("CAPACITOR_ENVIRONMENT");
+	json_t *environment = file ? json_load_file(file, 0, nullptr) : nullptr;
 	const char *key;
 	json_t *value;
+
+	if (!environment)
+		environment = environment_json();
 
 	json_object_foreach(environment, key, value) {
 		char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);

@@ -7,18 +7,15 @@
  * policy that an implementation does not have, several threads in one that is for one) are left out, with one line each.
  */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "harness/bench.h"
 #include "harness/commands.h"
-#include "harness/environment.h"
-#include "harness/latency.h"
 #include "harness/options.h"
 #include "harness/point.h"
-#include "harness/results.h"
+#include "harness/sweep.h"
 #include "harness/team.h"
 #include "harness/workload.h"
 
@@ -33,9 +30,6 @@
 
 /* What a point costs besides its windows: threads, streams, filling. For the estimate of the time only. */
 #define POINT_OVERHEAD_S 0.15
-
-/* How many of a machine's bytes a point may want. */
-#define MEMORY_SHARE 0.9
 
 enum {
 	IMPL, THREADS, VALUE_SIZE, MIX, SKEW, KEYS, KEY_SIZE, CAPACITY, POLICY, COUNTERS, HASH, SUITE, SECONDS, WARMUP,
@@ -306,35 +300,26 @@ static uint64_t keys_auto(size_t key_bytes, size_t value_bytes)
 	return keys < KEYS_AUTO_MIN ? KEYS_AUTO_MIN : keys > KEYS_AUTO_MAX ? KEYS_AUTO_MAX : keys;
 }
 
-/* The fastest digit of a number in a mixed system of numerals. */
-static size_t digit(size_t *number, size_t base)
-{
-	size_t last = *number % base;
-
-	*number /= base;
-	return last;
-}
-
 /* Combination `number` of all; what is taken off it first varies fastest. */
 static void combine(const struct request *request, size_t number, struct point *point)
 {
 	const struct options_mix *mix;
 
 	memset(point, 0, sizeof(*point));
-	point->implementation = capacitor_info(request->impl.item[digit(&number, request->impl.count)]);
-	point->policy = (enum capacitor_policy)request->policy.item[digit(&number, request->policy.count)];
-	point->counters = (enum capacitor_counters)request->counters.item[digit(&number, request->counters.count)];
-	point->hash = (enum capacitor_hash)request->hash.item[digit(&number, request->hash.count)];
-	point->capacity_bytes = request->capacity.item[digit(&number, request->capacity.count)];
-	point->threads = (unsigned)request->threads.item[digit(&number, request->threads.count)];
-	point->skew = request->skew.item[digit(&number, request->skew.count)];
-	mix = &request->mix.item[digit(&number, request->mix.count)];
+	point->implementation = capacitor_info(request->impl.item[sweep_digit(&number, request->impl.count)]);
+	point->policy = (enum capacitor_policy)request->policy.item[sweep_digit(&number, request->policy.count)];
+	point->counters = (enum capacitor_counters)request->counters.item[sweep_digit(&number, request->counters.count)];
+	point->hash = (enum capacitor_hash)request->hash.item[sweep_digit(&number, request->hash.count)];
+	point->capacity_bytes = request->capacity.item[sweep_digit(&number, request->capacity.count)];
+	point->threads = (unsigned)request->threads.item[sweep_digit(&number, request->threads.count)];
+	point->skew = request->skew.item[sweep_digit(&number, request->skew.count)];
+	mix = &request->mix.item[sweep_digit(&number, request->mix.count)];
 	point->get_percent = mix->get_percent;
 	point->set_percent = mix->set_percent;
 	point->delete_percent = mix->delete_percent;
-	point->value_bytes = request->value_size.item[digit(&number, request->value_size.count)];
-	point->key_bytes = request->key_size.item[digit(&number, request->key_size.count)];
-	point->keys = request->keys.item[digit(&number, request->keys.count)];
+	point->value_bytes = request->value_size.item[sweep_digit(&number, request->value_size.count)];
+	point->key_bytes = request->key_size.item[sweep_digit(&number, request->key_size.count)];
+	point->keys = request->keys.item[sweep_digit(&number, request->keys.count)];
 	if (point->keys == AUTO)
 		point->keys = keys_auto(point->key_bytes, point->value_bytes);
 	if (point->capacity_bytes == AUTO)
@@ -361,58 +346,11 @@ static void name_point(const struct point *point, const char *suite, char name[B
 	         point->skew, point->capacity_bytes);
 }
 
-/* One line for each combination of implementation and reason; the sweep of other parameters would repeat it. */
-static void tell_left_out(const struct request *request, const struct point *point, const char *reason)
-{
-	static const struct capacitor_info *told;
-	static const char *told_reason;
-
-	if (told == point->implementation && told_reason == reason)
-		return;
-	told = point->implementation;
-	told_reason = reason;
-	if (request->policy.count > 1 || request->threads.count > 1)
-		fprintf(stderr, "capacitor bench: left out: points of %s with policy %s and %u threads, and others like it: %s\n",
-		        point->implementation->name, capacitor_policy_string(point->policy), point->threads, reason);
-	else
-		fprintf(stderr, "capacitor bench: left out: %s with policy %s and %u threads: %s\n",
-		        point->implementation->name, capacitor_policy_string(point->policy), point->threads, reason);
-}
-
-/* What may be used now: free in the machine, and allowed to this process. */
-static uint64_t available_bytes(void)
-{
-	uint64_t allowed = environment_memory_bytes(), free_bytes = allowed;
-	FILE *file = fopen("/proc/meminfo", "re");
-	unsigned long kilobytes;
-	char line[128];
-
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "MemAvailable: %lu kB", &kilobytes) == 1)
-			free_bytes = (uint64_t)kilobytes * 1024;
-	if (file)
-		fclose(file);
-	return free_bytes < allowed ? free_bytes : allowed;
-}
-
-static bool has_memory(const struct point *point, const char *name, uint64_t available)
-{
-	uint64_t wanted = point_memory_bytes(point);
-
-	if ((double)wanted <= (double)available * MEMORY_SHARE)
-		return true;
-	fprintf(stderr,
-	        "capacitor bench: %s needs about %.1f GiB, and %.1f GiB are available: give fewer --keys, a smaller "
-	        "--value-size, fewer --threads or a smaller --capacity\n",
-	        name, (double)wanted / (1 << 30), (double)available / (1 << 30));
-	return false;
-}
-
 /* Makes the entries. False: it was said why not. */
 static bool make_grid(struct request *request, struct grid_point *points, struct point_workspace *workspace)
 {
 	struct bench_session *session = &request->session;
-	uint64_t available = available_bytes();
+	uint64_t available = sweep_available_bytes();
 	size_t all = combinations(request);
 
 	for (size_t i = 0; i < all; i++) {
@@ -423,11 +361,11 @@ static bool make_grid(struct request *request, struct grid_point *points, struct
 		combine(request, i, &grid->point);
 		reason = point_unsupported(grid->point.implementation, grid->point.policy, grid->point.threads);
 		if (reason) {
-			tell_left_out(request, &grid->point, reason);
+			sweep_left_out("bench", grid->point.implementation, reason);
 			continue;
 		}
 		name_point(&grid->point, request->suite, entry->name);
-		if (!has_memory(&grid->point, entry->name, available))
+		if (!sweep_has_memory("bench", entry->name, point_memory_bytes(&grid->point), available))
 			return false;
 		grid->workspace = workspace;
 		entry->implementation = grid->point.implementation->name;
@@ -442,31 +380,6 @@ static bool make_grid(struct request *request, struct grid_point *points, struct
 
 /* ---- Running ----------------------------------------------------------------------------------------------------- */
 
-void bench_add_fact(struct bench_session *session, const char *key, const char *format, ...)
-{
-	va_list arguments;
-
-	if (session->facts == BENCH_CONTEXT_MAX)
-		return;
-	session->fact[session->facts].key = key;
-	va_start(arguments, format);
-	vsnprintf(session->fact[session->facts++].value, sizeof(session->fact[0].value), format, arguments);
-	va_end(arguments);
-}
-
-bool bench_can_write(const char *command, const char *path)
-{
-	char error[OPTIONS_ERROR_BYTES];
-	struct results_file file;
-
-	if (!results_open(&file, path, error, sizeof(error))) {
-		fprintf(stderr, "capacitor %s: %s\n", command, error);
-		return false;
-	}
-	results_abort(&file);
-	return true;
-}
-
 static bool run_point(void *context, unsigned repetition, struct metrics *metrics, char error[BENCH_ERROR_BYTES])
 {
 	struct grid_point *grid = context;
@@ -479,9 +392,6 @@ static bool run_point(void *context, unsigned repetition, struct metrics *metric
 static void add_facts(struct request *request)
 {
 	struct bench_session *session = &request->session;
-	const char *not_pinned = team_not_pinned();
-	const struct latency_clock *clock = latency_clock();
-
 	bench_add_fact(session, "seed", "%" PRIu64, request->seed);
 	bench_add_fact(session, "window_s", "%g", request->window_s);
 	bench_add_fact(session, "warmup_s", "%g", request->warmup_s);
@@ -489,12 +399,7 @@ static void add_facts(struct request *request)
 	               request->fill < 0 ? "auto: where the capacity does not hold all keys, or deletes are beside gets"
 	               : request->fill   ? "yes"
 	                                 : "no");
-	bench_add_fact(session, "clock_of_samples", "%s", clock->name);
-	bench_add_fact(session, "ns_per_tick", "%.9g", clock->ns_per_tick);
-	if (not_pinned)
-		bench_add_fact(session, "pinning", "unavailable: %s", not_pinned);
-	else
-		bench_add_fact(session, "pinning", "a thread per core, then the cores' other hardware threads, then again");
+	sweep_add_machine(session);
 }
 
 static int run(struct request *request)

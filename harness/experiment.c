@@ -221,8 +221,10 @@ static const char *raw_suffix(const struct plan_step *step)
 }
 
 /* In the child: becomes the subcommand. */
-static _Noreturn void become(const struct plan_step *step, const char *out, const char *log, uint64_t seed)
+static _Noreturn void become(const struct run *run, const struct plan_step *step, const char *out, const char *log,
+                             uint64_t seed)
 {
+	char environment[RUN_PATH_BYTES];
 	size_t count = json_array_size(step->arguments);
 	const char *argv[128] = {"capacitor"};
 	char seed_text[32];
@@ -240,6 +242,8 @@ static _Noreturn void become(const struct plan_step *step, const char *out, cons
 		argv[5 + count] = "--repetitions";
 		argv[6 + count] = "1";
 	}
+	snprintf(environment, sizeof environment, "%.4000s/env.json", run->folder);
+	setenv("CAPACITOR_ENVIRONMENT", environment, 1);
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
 	dup2(errors, STDERR_FILENO);
@@ -311,7 +315,7 @@ static void run_step(struct run *run, const struct plan_step *step, unsigned rep
 		return; /* done before the interruption */
 	child = fork();
 	if (child == 0)
-		become(step, out, log, run->seed + repetition);
+		become(run, step, out, log, run->seed + repetition);
 	fine = child > 0 && wait_for(child, limit_s, reason, sizeof reason);
 	if (interrupted)
 		return;
@@ -360,6 +364,24 @@ static void run_experiment(struct run *run, size_t number)
 
 /* ---- Putting together ---------------------------------------------------------------------------------------------- */
 
+/* Why metrics of a run are unavailable differs from point to point, and merged documents share one context: so each run
+ * takes its reasons along. */
+static void keep_reasons(json_t *entry, const json_t *context)
+{
+	const char *name = json_string_value(json_object_get(entry, "name")), *key;
+	char impl[256] = "-", prefix[300];
+	json_t *reasons = json_object(), *reason;
+	size_t length;
+
+	if (name)
+		tidy_parameter(name, "impl", impl, sizeof impl);
+	length = (size_t)snprintf(prefix, sizeof prefix, "unavailable:%s:", impl);
+	json_object_foreach((json_t *)context, key, reason)
+		if (strncmp(key, prefix, length) == 0)
+			json_object_set(reasons, key + length, reason);
+	json_object_set_new(entry, "unavailable", reasons);
+}
+
 /* All raw JSON of an experiment in one document, repetitions numbered as they were run. */
 static json_t *merge(const struct run *run, size_t number)
 {
@@ -381,11 +403,12 @@ static json_t *merge(const struct run *run, size_t number)
 			json_array_foreach(json_object_get(document, "benchmarks"), index, entry) {
 				json_object_set_new(entry, "repetitions", json_integer(experiment->repetitions));
 				json_object_set_new(entry, "repetition_index", json_integer(repetition));
+				keep_reasons(entry, json_object_get(document, "context"));
 				json_array_append(runs, entry);
 			}
 			if (!context)
 				context = json_incref(json_object_get(document, "context"));
-			else /* reasons why a metric is unavailable differ from point to point */
+			else
 				json_object_update_missing(context, json_object_get(document, "context"));
 			json_decref(document);
 		}

@@ -15,7 +15,7 @@ const char *const plan_tiers[] = {"tiny", "smoke", "laptop", "full", NULL};
 
 /* What a child process costs besides its window: start, streams, prefill, null's share, environment. Used only for the
  * first guess of the time left. */
-#define STEP_OVERHEAD_S 0.35
+#define STEP_OVERHEAD_S 0.16
 
 bool plan_root(char *root, size_t root_bytes)
 {

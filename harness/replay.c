@@ -21,10 +21,10 @@
 
 #include "harness/bench.h"
 #include "harness/commands.h"
-#include "harness/environment.h"
 #include "harness/options.h"
 #include "harness/point.h"
 #include "harness/runner.h"
+#include "harness/sweep.h"
 #include "harness/trace.h"
 
 #define POINTS_MAX      20000
@@ -533,14 +533,6 @@ static void resolve_percents(struct request *request, const struct trace *trace)
 
 /* ---- The grid ---------------------------------------------------------------------------------------------------- */
 
-static size_t digit(size_t *number, size_t base)
-{
-	size_t last = *number % base;
-
-	*number /= base;
-	return last;
-}
-
 static size_t combinations(const struct request *request)
 {
 	const struct options_list *lists[] = {&request->impl, &request->threads, &request->capacity, &request->policy,
@@ -556,13 +548,13 @@ static size_t combinations(const struct request *request)
 static void combine(const struct request *request, size_t number, struct replay_point *point)
 {
 	point->request = request;
-	point->implementation = capacitor_info(request->impl.item[digit(&number, request->impl.count)]);
-	point->policy = (enum capacitor_policy)request->policy.item[digit(&number, request->policy.count)];
-	point->counters = (enum capacitor_counters)request->counters.item[digit(&number, request->counters.count)];
-	point->hash = (enum capacitor_hash)request->hash.item[digit(&number, request->hash.count)];
-	point->capacity_bytes = request->capacity.item[digit(&number, request->capacity.count)];
-	point->partition = (enum partition)request->partition.item[digit(&number, request->partition.count)];
-	point->threads = (unsigned)request->threads.item[digit(&number, request->threads.count)];
+	point->implementation = capacitor_info(request->impl.item[sweep_digit(&number, request->impl.count)]);
+	point->policy = (enum capacitor_policy)request->policy.item[sweep_digit(&number, request->policy.count)];
+	point->counters = (enum capacitor_counters)request->counters.item[sweep_digit(&number, request->counters.count)];
+	point->hash = (enum capacitor_hash)request->hash.item[sweep_digit(&number, request->hash.count)];
+	point->capacity_bytes = request->capacity.item[sweep_digit(&number, request->capacity.count)];
+	point->partition = (enum partition)request->partition.item[sweep_digit(&number, request->partition.count)];
+	point->threads = (unsigned)request->threads.item[sweep_digit(&number, request->threads.count)];
 }
 
 static void name_point(const struct replay_point *point, const char *trace, char name[BENCH_NAME_BYTES])
@@ -574,25 +566,19 @@ static void name_point(const struct replay_point *point, const char *trace, char
 	         partitions[point->partition], point->capacity_bytes);
 }
 
-static bool has_memory(const struct replay_point *point, const char *name, uint64_t all_bytes)
+/* What measuring a point takes beside the trace. */
+static uint64_t memory_bytes(const struct replay_point *point, uint64_t all_bytes)
 {
-	uint64_t wanted = point->capacity_bytes < all_bytes ? point->capacity_bytes : all_bytes;
-	uint64_t allowed = environment_memory_bytes();
+	uint64_t cache = point->capacity_bytes < all_bytes ? point->capacity_bytes : all_bytes;
 
-	wanted += point->deal->trace->requests * sizeof(struct step) + point->threads * point->deal->value_bytes_max;
-	if ((double)wanted <= (double)allowed * 0.9)
-		return true;
-	fprintf(stderr,
-	        "capacitor replay: %s needs about %.1f GiB of this machine's %.1f: give a smaller --capacity or a "
-	        "--value-size-cap\n",
-	        name, (double)wanted / (1 << 30), (double)allowed / (1 << 30));
-	return false;
+	return cache + point->deal->trace->requests * sizeof(struct step) +
+	       point->threads * (point->deal->value_bytes_max + sizeof(struct runner));
 }
 
 static bool make_grid(struct request *request, struct replay_point *points, struct deal *deal)
 {
 	struct bench_session *session = &request->session;
-	uint64_t all_bytes = charged_bytes(deal->trace);
+	uint64_t all_bytes = charged_bytes(deal->trace), available = sweep_available_bytes();
 	size_t all = combinations(request);
 
 	for (size_t i = 0; i < all; i++) {
@@ -603,12 +589,12 @@ static bool make_grid(struct request *request, struct replay_point *points, stru
 		combine(request, i, point);
 		point->deal = deal;
 		reason = point_unsupported(point->implementation, point->policy, point->threads);
-		name_point(point, deal->trace->name, entry->name);
 		if (reason) {
-			fprintf(stderr, "capacitor replay: left out: %s: %s\n", entry->name, reason);
+			sweep_left_out("replay", point->implementation, reason);
 			continue;
 		}
-		if (!has_memory(point, entry->name, all_bytes))
+		name_point(point, deal->trace->name, entry->name);
+		if (!sweep_has_memory("replay", entry->name, memory_bytes(point, all_bytes), available))
 			return false;
 		entry->implementation = point->implementation->name;
 		entry->context = point;
@@ -623,7 +609,6 @@ static bool make_grid(struct request *request, struct replay_point *points, stru
 static void add_facts(struct request *request, const struct trace *trace)
 {
 	struct bench_session *session = &request->session;
-	const char *not_pinned = team_not_pinned();
 
 	bench_add_fact(session, "seed", "%" PRIu64, request->seed);
 	bench_add_fact(session, "trace", "%s", trace->name);
@@ -635,11 +620,7 @@ static void add_facts(struct request *request, const struct trace *trace)
 	if (request->given[VALUE_SIZE_CAP])
 		bench_add_fact(session, "value_size_cap_bytes", "%" PRIu64, request->value_bytes_cap);
 	bench_add_fact(session, "partition", "key: an object's requests all in one thread; robin: one after the other");
-	bench_add_fact(session, "clock_of_samples", "%s", latency_clock()->name);
-	if (not_pinned)
-		bench_add_fact(session, "pinning", "unavailable: %s", not_pinned);
-	else
-		bench_add_fact(session, "pinning", "a thread per core, then the cores' other hardware threads, then again");
+	sweep_add_machine(session);
 }
 
 static int run(struct request *request, struct trace *trace)

@@ -119,12 +119,14 @@ static void report_rates(const struct runner_run *run, const struct team_result 
 	metrics_set(metrics, METRIC_OPS_PER_S, operations / result->window_s);
 	metrics_set(metrics, METRIC_NS_PER_OP, result->window_s * 1e9 * run->threads / operations);
 	metrics_set(metrics, METRIC_BYTES_PER_S, (double)result->count[RUNNER_VALUE_BYTES] / result->window_s);
-	if (capacitor_cache_info(run->cache)->lacks & CAPACITOR_LACKS_STORAGE)
-		metrics_lack(metrics, METRIC_HIT_RATIO, "the implementation stores nothing");
-	else if (gets == 0)
+	if (gets == 0)
 		metrics_lack(metrics, METRIC_HIT_RATIO, "the mix has no get");
-	else
+	if (capacitor_cache_info(run->cache)->lacks & CAPACITOR_LACKS_STORAGE) {
+		metrics_lack(metrics, METRIC_HIT_RATIO, "the implementation stores nothing");
+		metrics_lack(metrics, METRIC_BYTES_PER_S, "the implementation stores nothing");
+	} else if (gets > 0) {
 		metrics_set(metrics, METRIC_HIT_RATIO, (double)result->count[RUNNER_HITS] / gets);
+	}
 }
 
 /* A percentile is one when at least one sample is beyond it. */

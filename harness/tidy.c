@@ -44,15 +44,26 @@ void tidy_header(FILE *out)
 	fputc('\n', out);
 }
 
-/* Why a metric has no value: the context says it per implementation. */
-static void write_reason(FILE *out, const json_t *context, const char *impl, const char *metric)
+/* A cell of text from elsewhere: a tab or a newline in it would break the table. */
+static void write_cell(FILE *out, const char *text)
+{
+	for (; *text; text++)
+		fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
+}
+
+/* Why a metric has no value: the run says it where several documents were merged into one, else the context does, per
+ * implementation. */
+static void write_reason(FILE *out, const json_t *context, const json_t *run, const char *impl, const char *metric)
 {
 	char key[256];
 	const char *reason;
 
 	snprintf(key, sizeof key, "unavailable:%s:%s", impl, metric);
-	reason = json_string_value(json_object_get(context, key));
-	fprintf(out, "\tunavailable: %s", reason ? reason : "the run did not record it");
+	reason = json_string_value(json_object_get(json_object_get(run, "unavailable"), metric));
+	if (!reason)
+		reason = json_string_value(json_object_get(context, key));
+	fputs("\tunavailable: ", out);
+	write_cell(out, reason ? reason : "the run did not record it");
 }
 
 static void write_row(FILE *out, const char *experiment, const json_t *context, const json_t *run)
@@ -64,7 +75,8 @@ static void write_row(FILE *out, const char *experiment, const json_t *context, 
 	for (size_t i = 0; tidy_parameters[i]; i++) {
 		if (!tidy_parameter(name, tidy_parameters[i], value, sizeof value))
 			strcpy(value, "-");
-		fprintf(out, "\t%s", value);
+		fputc('\t', out);
+		write_cell(out, value);
 	}
 	tidy_parameter(name, "impl", impl, sizeof impl);
 	for (int metric = 0; metric < METRICS; metric++) {
@@ -74,7 +86,7 @@ static void write_row(FILE *out, const char *experiment, const json_t *context, 
 		if (json_is_number(number))
 			fprintf(out, "\t%.9g", json_number_value(number));
 		else
-			write_reason(out, context, impl, column);
+			write_reason(out, context, run, impl, column);
 	}
 	fputc('\n', out);
 }

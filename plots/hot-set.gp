@@ -13,6 +13,6 @@ do for [format in "svg pdf"] {
 	plot for [i = 1:words(series)] data using (bar(word(series, i), i)):(column("ns_per_op")):(bar_width * 0.9) \
 		with boxes lc rgb colour[style_of(i)] lw 1.2 fs pattern pattern_of(i) title word(series, i), \
 	     for [i = 1:words(series)] data using (bar(word(series, i), i)):(column("ns_per_op")):(column("ns_per_op_low")):(column("ns_per_op_high")) \
-		with yerrorbars pt -1 lc rgb "#222222" lw 1
+		with yerrorbars ps 0 lc rgb "#222222" lw 1
 }
 set output

@@ -41,9 +41,9 @@
 /* A poll looks at the records of all threads and shards: worth it from this many retired entries on. */
 #define BATCH_ENTRIES 64
 
-/* How many ready entries a store ends: more than it retires on average, so that the list drains, and few, so that no
- * store pays for a whole batch. */
-#define READY_PER_STORE 2
+/* How many ready entries a store takes: one, which becomes the block of this thread's next store, so that a store which
+ * retires one entry allocates nothing; two when more than a batch is waiting. */
+#define READY_PER_STORE(ready) ((ready)->count > BATCH_ENTRIES ? 2 : 1)
 
 /* A set is rebuilt when a quarter of its slots are tombstones: then rebuilding costs a delete the move of four slots. */
 #define TOMBSTONE_SHARE 4
@@ -70,6 +70,7 @@ static_assert(offsetof(struct entry, link) == 0, "an entry begins with the epoch
 struct ck_hs_cache {
 	struct capacitor common;
 	struct shard *shards;
+	unsigned first_epoch; /* what the epoch began with */
 	alignas(LINE_PAIR_BYTES) ck_epoch_t epoch;
 };
 
@@ -418,8 +419,9 @@ static void unlink_entry(struct capacitor_handle *handle, void *of_shard, struct
 	retire(handle, shard, entry);
 }
 
-/* Clears tombstones, if memory and budget have room for a new array; else the next writer tries again. ck_hs counts the
- * tombstones that it made, not those it used again, so that this comes rather too early than too late. */
+/* Clears tombstones, if memory and budget have room for a new array; else the next store tries again. Stores do it, so
+ * that deletes allocate nothing. ck_hs counts the tombstones that it made, not those it used again, so that this comes
+ * rather too early than too late. */
 static void rebuild_if_worn(struct shard *shard)
 {
 	struct ck_hs_stat stat;
@@ -502,7 +504,7 @@ static enum capacitor_result ck_hs_cache_store(struct capacitor_handle *handle, 
 	result = store_locked(handle, shard, &key, fresh, mode);
 	rebuild_if_worn(shard);
 	limbo_advance(handle, shard);
-	limbo_take(shard, READY_PER_STORE, &dead);
+	limbo_take(shard, READY_PER_STORE(&shard->ready), &dead);
 	unlock(shard);
 	if (result != CAPACITOR_STORED)
 		operation_recycle(handle, fresh);
@@ -529,7 +531,6 @@ static enum capacitor_result ck_hs_cache_delete(struct capacitor_handle *handle,
 		policy_remove(&shard->policy, entry);
 		budget_live_add(&handle->cache->budget, -(int64_t)entry_charge(entry), -1);
 		unlink_entry(handle, shard, entry);
-		rebuild_if_worn(shard);
 	}
 	limbo_advance(handle, shard);
 	unlock(shard);
@@ -597,7 +598,9 @@ static enum capacitor_result ck_hs_cache_enter(struct capacitor_handle *handle, 
 
 static void ck_hs_cache_stats(struct capacitor *cache, struct capacitor_stats *stats)
 {
-	stats->value[CAPACITOR_STAT_GRACE_PERIODS] = ck_epoch_value(&((struct ck_hs_cache *)cache)->epoch);
+	struct ck_hs_cache *self = (struct ck_hs_cache *)cache;
+
+	stats->value[CAPACITOR_STAT_GRACE_PERIODS] = ck_epoch_value(&self->epoch) - self->first_epoch;
 }
 
 static void free_list(struct entry_list *list)
@@ -666,6 +669,7 @@ static enum capacitor_result ck_hs_cache_create(struct capacitor *cache)
 	unsigned shards = cache->config.shards;
 
 	ck_epoch_init(&self->epoch);
+	self->first_epoch = ck_epoch_value(&self->epoch);
 	self->shards = memory_array(shards * sizeof *self->shards, false);
 	if (!self->shards)
 		return CAPACITOR_NO_MEMORY;

@@ -47,9 +47,9 @@
 /* A sealed batch costs a request to the helper thread: worth it from this many entries on. */
 #define BATCH_ENTRIES 256
 
-/* How many ready entries a store ends: more than it retires on average, so that the list drains, and few, so that no
- * store pays for a whole batch. */
-#define READY_PER_STORE 2
+/* How many ready entries a store takes: one, which becomes the block of this thread's next store, so that a store which
+ * retires one entry allocates nothing; two when more than a batch is waiting. */
+#define READY_PER_STORE(ready) ((ready)->count > BATCH_ENTRIES ? 2 : 1)
 
 /* ---- Types ------------------------------------------------------------------------------------------------------- */
 
@@ -93,8 +93,11 @@ struct rcu_cache {
 	alignas(LINE_PAIR_BYTES) struct grace grace;
 };
 
-/* liburcu keeps one registration per thread and process; a thread may be inside several caches. */
+/* liburcu keeps one registration per thread and process; a thread may be inside several caches. The key's destructor
+ * unregisters a thread that dies after its cache was destroyed: liburcu would go on reading its memory. */
 static __thread unsigned registrations;
+static pthread_once_t registration_once = PTHREAD_ONCE_INIT;
+static pthread_key_t registration_key;
 
 static struct rcu_cache *cache_of(const struct capacitor_handle *handle)
 {
@@ -413,7 +416,7 @@ static enum capacitor_result rcu_store(struct capacitor_handle *handle, const vo
 	result = store_locked(handle, shard, &key, fresh, mode);
 	read_end();
 	limbo_advance(handle, &shard->limbo, BATCH_ENTRIES);
-	limbo_take(&shard->limbo, READY_PER_STORE, &dead);
+	limbo_take(&shard->limbo, READY_PER_STORE(&shard->limbo.ready), &dead);
 	unlock(shard);
 	if (result != CAPACITOR_STORED)
 		operation_recycle(handle, fresh);
@@ -502,18 +505,38 @@ static void rcu_reclaim(struct capacitor_handle *handle)
 
 /* ---- Life -------------------------------------------------------------------------------------------------------- */
 
+static void registration_end(void *unused)
+{
+	(void)unused;
+	if (registrations > 0)
+		rcu_unregister_thread();
+	registrations = 0;
+}
+
+static void registration_init(void)
+{
+	if (pthread_key_create(&registration_key, registration_end) != 0)
+		registration_key = (pthread_key_t)-1; /* no key is left: pthread_setspecific fails, and so does enter */
+}
+
 static enum capacitor_result rcu_enter(struct capacitor_handle *handle, bool first)
 {
 	(void)handle, (void)first;
-	if (registrations++ == 0)
+	pthread_once(&registration_once, registration_init);
+	if (registrations == 0) {
+		if (pthread_setspecific(registration_key, &registrations) != 0)
+			return CAPACITOR_NO_MEMORY;
 		rcu_register_thread();
+	}
+	registrations++;
 	return CAPACITOR_OK;
 }
 
+/* A dying thread's keys are destroyed in any order: it may be unregistered already. */
 static void rcu_leave(struct capacitor_handle *handle)
 {
 	(void)handle;
-	if (--registrations == 0)
+	if (registrations > 0 && --registrations == 0)
 		rcu_unregister_thread();
 }
 

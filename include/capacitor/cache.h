@@ -35,7 +35,7 @@
  *   touch a cache of its parent (its helper threads are gone); exec is fine.
  *
  * Compiles as C11 and as C++17. The library prints nothing, never exits, and has no state outside its caches but for
- * a thread-local count of registrations where a library (liburcu) keeps one per process.
+ * a thread's registrations where a library (liburcu) keeps one per process.
  */
 #ifndef CAPACITOR_CACHE_H
 #define CAPACITOR_CACHE_H

@@ -248,7 +248,6 @@ static void run_model(struct rig *rig, bool evicts, unsigned rounds)
 {
 	struct model model = {.rig = rig, .evicts = evicts, .random = rig->seed};
 
-	rounds = rig_rounds(rounds);
 	for (unsigned round = 0; round < rounds; round++)
 		step(&model);
 	step_each(&model);
@@ -293,9 +292,9 @@ static void test_evicting_shards(struct rig *rig)
 static void test_long_runs(struct rig *rig)
 {
 	rig_open(rig);
-	run_model(rig, false, 20000);
+	run_model(rig, false, rig_rounds(20000));
 	rig_open_exact(rig, 12, MODEL_VALUE_BYTES / 2);
-	run_model(rig, true, 5000);
+	run_model(rig, true, rig_rounds(5000));
 }
 
 const struct suite_test model_tests[] = {
