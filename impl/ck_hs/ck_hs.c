@@ -70,7 +70,6 @@ static_assert(offsetof(struct entry, link) == 0, "an entry begins with the epoch
 struct ck_hs_cache {
 	struct capacitor common;
 	struct shard *shards;
-	unsigned first_epoch; /* what the epoch began with */
 	alignas(LINE_PAIR_BYTES) ck_epoch_t epoch;
 };
 
@@ -365,6 +364,8 @@ static void limbo_poll(struct capacitor_handle *handle, struct shard *shard)
 
 	shard->retired_since_poll = 0;
 	ck_epoch_poll_deferred(&shard->record, &passed);
+	if (CK_STACK_FIRST(&passed)) /* the epoch itself stands still while no reader is inside */
+		count(handle, CAPACITOR_STAT_GRACE_PERIODS, 1);
 	for (ck_stack_entry_t *at = CK_STACK_FIRST(&passed); at; at = next) {
 		ck_epoch_entry_t *epoch_entry =
 			(ck_epoch_entry_t *)(void *)((char *)at - offsetof(ck_epoch_entry_t, stack_entry));
@@ -596,13 +597,6 @@ static enum capacitor_result ck_hs_cache_enter(struct capacitor_handle *handle, 
 	return CAPACITOR_OK;
 }
 
-static void ck_hs_cache_stats(struct capacitor *cache, struct capacitor_stats *stats)
-{
-	struct ck_hs_cache *self = (struct ck_hs_cache *)cache;
-
-	stats->value[CAPACITOR_STAT_GRACE_PERIODS] = ck_epoch_value(&self->epoch) - self->first_epoch;
-}
-
 static void free_list(struct entry_list *list)
 {
 	struct entry *entry;
@@ -669,7 +663,6 @@ static enum capacitor_result ck_hs_cache_create(struct capacitor *cache)
 	unsigned shards = cache->config.shards;
 
 	ck_epoch_init(&self->epoch);
-	self->first_epoch = ck_epoch_value(&self->epoch);
 	self->shards = memory_array(shards * sizeof *self->shards, false);
 	if (!self->shards)
 		return CAPACITOR_NO_MEMORY;
@@ -719,5 +712,4 @@ const struct implementation IMPLEMENTATION = {
 	.clear = ck_hs_cache_clear,
 	.shrink = ck_hs_cache_shrink,
 	.reclaim = ck_hs_cache_reclaim,
-	.stats = ck_hs_cache_stats,
 };
