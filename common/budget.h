@@ -10,8 +10,8 @@
  *   table     tables, ghosts.
  *
  * The rule of writers: begin only while used <= capacity and what is pinned leaves room for the entry; then link, and evict
- * until live is within its limit again. So used exceeds the capacity by one entry per writing thread at the most. (Besides its entry, a thread may keep one spare
- * block between operations; it becomes the next entry, and is the same one.)
+ * until live is within its limit again. So used exceeds the capacity by one entry per writing thread at the most. (Besides
+ * its entry, a thread may keep one spare block between operations; it becomes the next entry, and is the same one.)
  *
  * Schemes that reclaim late reserve a part of the capacity for what is retired: the limit of live is lower by it, so that
  * writers seldom have to wait for a grace period. What is retired because it is pinned may stay for long, and lowers the

@@ -324,7 +324,8 @@ bool read_flags(bench_session *session, Flags *flags)
 			unsigned long repetitions = std::strtoul(value.c_str(), &end, 10);
 
 			if (*end != '\0' || value.empty() || value[0] == '-' || repetitions < 1 || repetitions > 1000) {
-				std::fprintf(stderr, "capacitor %s: --benchmark_repetitions '%s': wanted is a number from 1 to 1000\n",
+				std::fprintf(stderr,
+				             "capacitor %s: --benchmark_repetitions '%s': wanted is a number from 1 to 1000\n",
 				             session->command, value.c_str());
 				return false;
 			}

@@ -501,7 +501,8 @@ static void show_plan(const struct run *run)
 		if (experiment->left_out)
 			printf("  %-14s left out: %s\n", experiment->slug, experiment->left_out);
 		else
-			printf("  %-14s %4zu points, %u %s each: %s\n", experiment->slug, experiment->steps, experiment->repetitions,
+			printf("  %-14s %4zu points, %u %s each: %s\n", experiment->slug, experiment->steps,
+			       experiment->repetitions,
 			       experiment->repetitions == 1 ? "repetition" : "repetitions",
 			       json_string_value(json_object_get(experiment->json, "title")));
 		runs += experiment->steps * experiment->repetitions;

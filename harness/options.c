@@ -150,7 +150,8 @@ bool options_threads(const char *option, const char *text, unsigned cores, struc
 			return false;
 		if (!parse_number(item, &number) || number < 1 || number > CAPACITOR_THREADS_MAX)
 			return fail(error,
-			            "%s '%s': wanted are numbers of threads from 1 to %d, or 'auto' alone (1, 2, 4 ... all %u cores, "
+			            "%s '%s': wanted are numbers of threads from 1 to %d, or 'auto' alone "
+			            "(1, 2, 4 ... all %u cores, "
 			            "and twice that)",
 			            option, item, CAPACITOR_THREADS_MAX, cores);
 		if (!add_number(option, item, number, list, error))
@@ -213,7 +214,8 @@ bool options_mixes(const char *option, const char *text, struct options_mixes *l
 		if (strspn(item, "0123456789:") != strlen(item) ||
 		    sscanf(item, "%3u:%3u:%3u%n", &share[0], &share[1], &share[2], &length) != 3 || item[length] != '\0' ||
 		    share[0] + share[1] + share[2] != 100)
-			return fail(error, "%s '%s': wanted are percentages get:set:delete that add up to 100, such as 95:4:1", option,
+			return fail(error,
+			            "%s '%s': wanted are percentages get:set:delete that add up to 100, such as 95:4:1", option,
 			            item);
 		mix = (struct options_mix){share[0], share[1], share[2]};
 		for (size_t i = 0; i < list->count; i++)
@@ -359,7 +361,8 @@ int options_read(struct options_reader *reader)
 			return fail(reader->error, "%s takes no value", known->name), OPTIONS_ERROR;
 		if (known->argument && !reader->value) {
 			if (reader->at >= reader->argc)
-				return fail(reader->error, "%s: its value %s is missing", known->name, known->argument), OPTIONS_ERROR;
+				return fail(reader->error, "%s: its value %s is missing", known->name, known->argument),
+				       OPTIONS_ERROR;
 			reader->value = reader->argv[reader->at++];
 		}
 		return i;

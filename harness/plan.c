@@ -248,7 +248,8 @@ static bool all_known(const char *only, struct dirent **entries, int count, char
 		for (int i = 0; i < count && !known; i++)
 			known = strcmp(entries[i]->d_name, item) == 0;
 		if (!known) {
-			size_t used = (size_t)snprintf(error, PLAN_ERROR_BYTES, "--only: '%.60s' is no experiment; there are:", item);
+			size_t used = (size_t)snprintf(error, PLAN_ERROR_BYTES,
+			                               "--only: '%.60s' is no experiment; there are:", item);
 
 			for (int i = 0; i < count && used < PLAN_ERROR_BYTES; i++)
 				used += (size_t)snprintf(error + used, PLAN_ERROR_BYTES - used, " %s", entries[i]->d_name);

@@ -510,7 +510,8 @@ static bool load(struct request *request, struct trace *trace)
 	if (!trace->has_sizes)
 		trace_set_size(trace, (uint32_t)request->value_bytes);
 	else if (request->given[VALUE_SIZE])
-		fprintf(stderr, "capacitor replay: --value-size is not used: this trace has sizes (--value-size-cap bounds them)\n");
+		fprintf(stderr, "capacitor replay: --value-size is not used: this trace has sizes "
+		        "(--value-size-cap bounds them)\n");
 	cap_sizes(trace, request->given[VALUE_SIZE_CAP] ? request->value_bytes_cap : CAPACITOR_VALUE_BYTES_MAX);
 	fprintf(stderr,
 	        "capacitor replay: %s (%s): %zu requests of %zu objects, %" PRIu64 " bytes requested, all objects charged %"

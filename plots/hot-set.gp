@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Get, set and delete on a hot set, against the targets.
+# Get, set and delete on a hot set, against the targets (dashes).
 load style
-load bars
+load groups_part
+unset xlabel
 set ylabel "ns per operation"
-set xlabel "mix: get-set-delete, percent"
 set format y "%g"
 set yrange [0:*]
-target(mix) = mix eq "100-0-0" ? 100 : mix eq "0-100-0" ? 200 : mix eq "0-0-100" ? 150 : NaN
-do for [i = 1:words(groups)] { set arrow i from i - 0.45, target(word(groups, i)) to i + 0.45, target(word(groups, i)) nohead front dt 2 lw 1.5 lc rgb "#222222" }
+label_of(mix) = mix eq "100-0-0" ? "get" : mix eq "0-100-0" ? "set" : mix eq "0-0-100" ? "delete" : mix
+target(mix) = mix eq "100-0-0" ? 100 : mix eq "0-100-0" ? 200 : mix eq "0-0-100" ? 150 : 0
+set xtics ()
+do for [g = 1:words(groups)] {
+	wanted_ns = target(word(groups, g))
+	set xtics add (label_of(word(groups, g)).(wanted_ns > 0 ? sprintf("\ntarget: below %d ns", wanted_ns) : "") g)
+	if (wanted_ns > 0) { set arrow 20 + g from g - 0.47, first wanted_ns to g + 0.47, first wanted_ns nohead back lc "#B00000" dt 2 lw 1.4 }
+}
 do for [format in "svg pdf"] {
 	eval value(format)
-	plot for [i = 1:words(series)] data using (bar(word(series, i), i)):(column("ns_per_op")):(bar_width * 0.9) \
-		with boxes lc rgb colour[style_of(i)] lw 1.2 fs pattern pattern_of(i) title word(series, i), \
-	     for [i = 1:words(series)] data using (bar(word(series, i), i)):(column("ns_per_op")):(column("ns_per_op_low")):(column("ns_per_op_high")) \
-		with yerrorbars ps 0 lc rgb "#222222" lw 1
+	plot for [i = 1:words(series)] data using (place(name(i), i)):(column("ns_per_op")):(column("ns_per_op_low")):(column("ns_per_op_high")) \
+		with yerrorbars lc rgb colour_of(i) pt shape_of(i) lw 1.4 title name(i)
 }
 set output

@@ -1,21 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Lock waits per operation against threads.
+# Lock waits per operation against threads; only for those that take locks.
 load style
-set xlabel "threads"
+load threads_part
 set ylabel "lock waits per operation"
-set logscale x 2
-stats data using (column("threads")) nooutput
-last = STATS_max
-if (last > cores) { \
-	set object 1 rectangle from cores * 1.19, graph 0 to last * 1.15, graph 1 behind fillcolor "#F0F0F0" fillstyle solid noborder; \
-	set label 1 "more threads than cores" at last * 1.12, graph 1.03 right textcolor "#777777" font ",10" }
-set xrange [0.87:last * 1.15]
 set format y "%g"
 set yrange [0:*]
 do for [format in "svg pdf"] {
 	eval value(format)
-	plot for [i = 1:words(series)] data using (of(word(series, i), column("threads"))):(column("lock_waits_per_op")):(column("lock_waits_per_op_low")):(column("lock_waits_per_op_high")) \
-		with yerrorlines lc rgb colour[style_of(i)] pt shape[style_of(i)] dt dash_of(word(series, i)) lw 1.6 \
-		title word(series, i)
+	plot for [i = 1:words(series)] data using (at_threads(name(i), i)):(column("lock_waits_per_op")):(column("lock_waits_per_op_low")):(column("lock_waits_per_op_high")) \
+		with yerrorlines lc rgb colour_of(i) pt shape_of(i) dt dash_of(i) lw 1.6 title (is_reference(name(i)) ? "" : name(i))
 }
 set output

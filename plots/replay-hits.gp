@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Hit ratio by trace.
+# Hit ratio by trace. null is left out: it keeps nothing.
 load style
-load bars
-set ylabel "hit ratio"
+load groups_part
 unset xlabel
-set xtics rotate by 18 right font ",10"
+set xtics rotate by 15 right font ",11"
+set ylabel "hit ratio (objects)"
 set format y "%g"
 set yrange [0:*]
+of_keeper(who, i) = who eq "null" ? NaN : place(who, i)
 do for [format in "svg pdf"] {
 	eval value(format)
-	plot for [i = 1:words(series)] data using (bar(word(series, i), i)):(column("hit_ratio")):(bar_width * 0.9) \
-		with boxes lc rgb colour[style_of(i)] lw 1.2 fs pattern pattern_of(i) title word(series, i), \
-	     for [i = 1:words(series)] data using (bar(word(series, i), i)):(column("hit_ratio")):(column("hit_ratio_low")):(column("hit_ratio_high")) \
-		with yerrorbars ps 0 lc rgb "#222222" lw 1
+	plot for [i = 1:words(series)] data using (of_keeper(name(i), i)):(column("hit_ratio")):(column("hit_ratio_low")):(column("hit_ratio_high")) \
+		with yerrorbars lc rgb colour_of(i) pt shape_of(i) lw 1.4 title (name(i) eq "null" ? "" : name(i))
 }
 set output

@@ -1,20 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Operations per second against threads.
+# Operations per second against threads. unsync has one thread: a line shows its speed across.
 load style
-set xlabel "threads"
+load threads_part
 set ylabel "operations per second"
-set logscale x 2
-stats data using (column("threads")) nooutput
-last = STATS_max
-if (last > cores) { \
-	set object 1 rectangle from cores * 1.19, graph 0 to last * 1.15, graph 1 behind fillcolor "#F0F0F0" fillstyle solid noborder; \
-	set label 1 "more threads than cores" at last * 1.12, graph 1.03 right textcolor "#777777" font ",10" }
-set xrange [0.87:last * 1.15]
 set logscale y
 do for [format in "svg pdf"] {
 	eval value(format)
-	plot for [i = 1:words(series)] data using (of(word(series, i), column("threads"))):(column("ops_per_s")):(column("ops_per_s_low")):(column("ops_per_s_high")) \
-		with yerrorlines lc rgb colour[style_of(i)] pt shape[style_of(i)] dt dash_of(word(series, i)) lw 1.6 \
-		title word(series, i)
+	plot for [i = 1:words(series)] data using (at_threads(name(i), i)):(column("ops_per_s")):(column("ops_per_s_low")):(column("ops_per_s_high")) \
+		with yerrorlines lc rgb colour_of(i) pt shape_of(i) dt dash_of(i) lw 1.6 title name(i), \
+	     data using (of("unsync", 0.85)):(column("ops_per_s")):(last * 1.2 - 0.85):(0) \
+		with vectors nohead lc rgb "#000000" dt 2 lw 1
 }
 set output

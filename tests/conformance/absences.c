@@ -6,7 +6,7 @@
 #include "crew.h"
 #include "heap.h"
 
-/* ---- Storage ------------------------------------------------------------------------------------------------------------- */
+/* ---- Storage ----------------------------------------------------------------------------------------------------- */
 
 static bool visited(void *context, const void *key, size_t key_bytes, const void *value, size_t value_bytes)
 {
@@ -50,7 +50,7 @@ static void test_storage(struct rig *rig)
 	expect_number(tagged_version(rig, 1), 1);
 }
 
-/* ---- Concurrency --------------------------------------------------------------------------------------------------------- */
+/* ---- Concurrency ------------------------------------------------------------------------------------------------- */
 
 struct second {
 	struct rig *rig;
@@ -109,7 +109,7 @@ static void test_concurrency(struct rig *rig)
 	expect_number(tagged_version(rig, 2), rig->info->lacks & STORAGE ? MISSING : 2);
 }
 
-/* ---- Table growth ---------------------------------------------------------------------------------------------------------- */
+/* ---- Table growth ------------------------------------------------------------------------------------------------ */
 
 static void fill_beyond_expected(struct rig *rig, uint64_t keys)
 {
@@ -144,7 +144,7 @@ static void test_no_table_growth(struct rig *rig)
 	expect_number(rig_stat(rig, CAPACITOR_STAT_TABLE_BYTES), table_bytes);
 }
 
-/* ---- Huge pages ------------------------------------------------------------------------------------------------------------- */
+/* ---- Huge pages -------------------------------------------------------------------------------------------------- */
 
 /* Mappings that were advised to use huge pages, by the "hg" flag of Linux. -1: the kernel does not tell. */
 static int huge_mappings(void)
@@ -193,7 +193,7 @@ static void test_huge_pages(struct rig *rig)
 	expect(huge_mappings() <= before, "huge pages were asked for though nobody wanted them");
 }
 
-/* ---- Shards ------------------------------------------------------------------------------------------------------------------ */
+/* ---- Shards ------------------------------------------------------------------------------------------------------ */
 
 #define SHARD_PROBES 8
 

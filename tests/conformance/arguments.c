@@ -103,7 +103,8 @@ static void test_bad_buffers(struct rig *rig)
 	open_with_entry(rig);
 	expect_result(capacitor_get(rig->handle, label.text, label.bytes, NULL, 1, &length), CAPACITOR_INVALID);
 	expect_number(length, 0);
-	expect_result(capacitor_get_or_load(rig->handle, label.text, label.bytes, NULL, 1, &length, 0, never_called, NULL),
+	expect_result(capacitor_get_or_load(rig->handle, label.text, label.bytes, NULL, 1, &length, 0, never_called,
+	                                    NULL),
 	              CAPACITOR_INVALID);
 	expect_result(capacitor_get_or_load(rig->handle, label.text, label.bytes, NULL, 0, &length, 0, NULL, NULL),
 	              CAPACITOR_INVALID);
@@ -133,7 +134,8 @@ static void test_no_handle(struct rig *rig)
 	expect_result(capacitor_add(NULL, "k", 1, "v", 1, 0), CAPACITOR_INVALID);
 	expect_result(capacitor_replace(NULL, "k", 1, "v", 1, 0), CAPACITOR_INVALID);
 	expect_result(capacitor_delete(NULL, "k", 1), CAPACITOR_INVALID);
-	expect_result(capacitor_get_or_load(NULL, "k", 1, buffer, 8, &length, 0, never_called, NULL), CAPACITOR_INVALID);
+	expect_result(capacitor_get_or_load(NULL, "k", 1, buffer, 8, &length, 0, never_called, NULL),
+	              CAPACITOR_INVALID);
 	expect_result(capacitor_each(NULL, never_visited, NULL), CAPACITOR_INVALID);
 	expect_result(capacitor_clear(NULL), CAPACITOR_INVALID);
 	expect_result(capacitor_resize(NULL, (size_t)1 << 20), CAPACITOR_INVALID);

@@ -3,15 +3,15 @@
  * G4: what is charged stays within the capacity and one entry per writing thread, and readers that hold on to memory
  * cannot make it grow: writers get BUSY instead, and go on once it is let go.
  *
- * The bytes are watched from two sides: the statistics of the cache, sampled while writers run, and the heap of the whole
- * program, whose peak is exact and does not depend on what the cache says of itself.
+ * The bytes are watched from two sides: the statistics of the cache, sampled while writers run, and the heap of the
+ * whole program, whose peak is exact and does not depend on what the cache says of itself.
  */
 #include <inttypes.h>
 
 #include "crew.h"
 #include "heap.h"
 
-/* ---- What is charged ------------------------------------------------------------------------------------------------ */
+/* ---- What is charged --------------------------------------------------------------------------------------------- */
 
 static void test_charges(struct rig *rig)
 {
@@ -87,7 +87,7 @@ static void test_one_writer(struct rig *rig)
 	expect(rig_stat(rig, CAPACITOR_STAT_LIVE_BYTES) >= rig->config.capacity_bytes / 2, "half of it is not live");
 }
 
-/* ---- Churn ---------------------------------------------------------------------------------------------------------- */
+/* ---- Churn ------------------------------------------------------------------------------------------------------- */
 
 #define CHURN_BYTES   4000
 #define CHURN_WRITERS 2
@@ -134,7 +134,8 @@ static void test_churn(struct rig *rig)
 	rig->config.threads_max = CHURN_THREADS + 1;
 	rig_open(rig);
 	bound = rig->config.capacity_bytes + CHURN_WRITERS * charge;
-	/* What a cache needs besides its tables, for the heap of malloc, for the threads, and a spare block for each of them. */
+	/* What a cache needs besides its tables, for the heap of malloc, for the threads, and a spare block for each of
+	 * them. */
 	heap_bound = heap_bytes() - (int64_t)rig_stat(rig, CAPACITOR_STAT_TABLE_BYTES) + (int64_t)bound +
 	             (int64_t)bound / 64 + CHURN_THREADS * (int64_t)(charge + 8192);
 	crew_start(&crew, rig, CHURN_THREADS, churn_member, NULL);
@@ -155,7 +156,7 @@ static void test_churn(struct rig *rig)
 	expect(rig_used_bytes(rig) <= rig->config.capacity_bytes, "above the capacity, at rest");
 }
 
-/* ---- Readers that hold on ------------------------------------------------------------------------------------------- */
+/* ---- Readers that hold on ---------------------------------------------------------------------------------------- */
 
 #define HELD_ENTRIES    20
 #define HELD_BYTES      500
@@ -276,7 +277,7 @@ static void test_resize_below_pins(struct rig *rig)
 	}
 }
 
-/* ---- A reader stopped inside a read ---------------------------------------------------------------------------------- */
+/* ---- A reader stopped inside a read ------------------------------------------------------------------------------ */
 
 struct stalled {
 	struct rig *rig;

@@ -73,7 +73,7 @@ void crew_fail_main(struct crew *crew, const char *format, ...) __attribute__((f
 		}                                                                                                      \
 	} while (0)
 
-/* ---- Gates: one thread stops at a point until another lets it go ---------------------------------------------------- */
+/* ---- Gates: one thread stops at a point until another lets it go ------------------------------------------------- */
 
 struct gate {
 	pthread_mutex_t mutex;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Eviction policies from the outside. With one shard and entries of one size, the keys that are there after each call are
- * those that the textbook's policy would hold: fifo, lru, clock and sieve are compared with models of them. s3fifo leaves
- * more open (the size of its ghost, who counts as main): what it promises is tested one by one.
+ * Eviction policies from the outside. With one shard and entries of one size, the keys that are there after each call
+ * are those that the textbook's policy would hold: fifo, lru, clock and sieve are compared with models of them. s3fifo
+ * leaves more open (the size of its ghost, who counts as main): what it promises is tested one by one.
  */
 #include <inttypes.h>
 
@@ -11,7 +11,7 @@
 #define ROOM        32
 #define VALUE_BYTES 100
 
-/* ---- The textbook ------------------------------------------------------------------------------------------------------ */
+/* ---- The textbook ------------------------------------------------------------------------------------------------ */
 
 struct resident {
 	uint64_t key;
@@ -95,7 +95,7 @@ static void textbook_use(struct textbook *book, unsigned at)
 	book->resident[at].visited |= book->policy != CAPACITOR_LRU;
 }
 
-/* ---- Comparing ---------------------------------------------------------------------------------------------------------- */
+/* ---- Comparing --------------------------------------------------------------------------------------------------- */
 
 /* How many entries it holds: implementations may keep a reserve. */
 static unsigned room_of(struct rig *rig)
@@ -166,7 +166,7 @@ static void test_textbook(struct rig *rig)
 	expect(rig_stat(rig, CAPACITOR_STAT_EVICTIONS) > 50, "hardly anything was evicted: the test tests nothing");
 }
 
-/* ---- One by one ---------------------------------------------------------------------------------------------------------- */
+/* ---- One by one -------------------------------------------------------------------------------------------------- */
 
 static void set_keys(const struct rig *rig, uint64_t from, uint64_t count)
 {

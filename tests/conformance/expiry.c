@@ -11,7 +11,8 @@ static void set_for(const struct rig *rig, uint64_t key, uint64_t version, uint6
 	char value[100];
 
 	tagged_fill(value, sizeof value, key, version);
-	expect_result(capacitor_set(rig->handle, label.text, label.bytes, value, sizeof value, ttl_ns), CAPACITOR_STORED);
+	expect_result(capacitor_set(rig->handle, label.text, label.bytes, value, sizeof value, ttl_ns),
+	              CAPACITOR_STORED);
 }
 
 static bool visit_count(void *context, const void *key, size_t key_bytes, const void *value, size_t value_bytes)
@@ -189,12 +190,14 @@ static void test_loaded_values_expire(struct rig *rig)
 
 	rig_use_clock(rig);
 	rig_open(rig);
-	expect_result(capacitor_get_or_load(rig->handle, "k", 1, buffer, 16, &length, 50, load, &loads), CAPACITOR_STORED);
+	expect_result(capacitor_get_or_load(rig->handle, "k", 1, buffer, 16, &length, 50, load, &loads),
+	              CAPACITOR_STORED);
 	rig_clock_advance(rig, 49);
 	expect_result(capacitor_get_or_load(rig->handle, "k", 1, buffer, 16, &length, 50, load, &loads), CAPACITOR_HIT);
 	expect_number(loads, 1);
 	rig_clock_advance(rig, 1);
-	expect_result(capacitor_get_or_load(rig->handle, "k", 1, buffer, 16, &length, 50, load, &loads), CAPACITOR_STORED);
+	expect_result(capacitor_get_or_load(rig->handle, "k", 1, buffer, 16, &length, 50, load, &loads),
+	              CAPACITOR_STORED);
 	expect_number(loads, 2);
 }
 
@@ -232,12 +235,12 @@ static void test_real_clock(struct rig *rig)
 	expect_number(tagged_version(rig, 2), 2);
 }
 
-/* ---- With threads --------------------------------------------------------------------------------------------------- */
+/* ---- With threads ------------------------------------------------------------------------------------------------ */
 
 #define TTL_KEYS 8
 
-/* The first moves the clock. The second stores, and looks again when the deadline has passed, by the clock as it was after
- * the store. The others read meanwhile. */
+/* The first moves the clock. The second stores, and looks again when the deadline has passed, by the clock as it was
+ * after the store. The others read meanwhile. */
 static void ttl_store(struct crew_member *member, uint64_t key)
 {
 	struct rig *rig = member->crew->rig;
@@ -291,13 +294,15 @@ const struct suite_test expiry_tests[] = {
 	{.name = "G6 the shortest life is a nanosecond", .run = test_shortest, .scope = SUITE_ALL, .without = STORAGE},
 	{.name = "G6 default, explicit and endless lives", .run = test_default_and_never, .scope = SUITE_ALL,
 	 .without = STORAGE},
-	{.name = "G6 without a default, nothing expires", .run = test_no_default, .scope = SUITE_ALL, .without = STORAGE},
+	{.name = "G6 without a default, nothing expires", .run = test_no_default, .scope = SUITE_ALL,
+	 .without = STORAGE},
 	{.name = "G6 a deadline beyond the end of time is never", .run = test_saturation, .scope = SUITE_ALL,
 	 .without = STORAGE},
 	{.name = "G6 an expired entry is not there for stores and deletes", .run = test_stores_over_expired,
 	 .scope = SUITE_ALL, .without = STORAGE},
 	{.name = "G6 overwriting renews", .run = test_overwriting_renews, .scope = SUITE_ALL, .without = STORAGE},
-	{.name = "G6 reading does not renew", .run = test_reading_does_not_renew, .scope = SUITE_ALL, .without = STORAGE},
+	{.name = "G6 reading does not renew", .run = test_reading_does_not_renew, .scope = SUITE_ALL,
+	 .without = STORAGE},
 	{.name = "G6 loaded values expire", .run = test_loaded_values_expire, .scope = SUITE_ALL, .without = STORAGE},
 	{.name = "G6 expired entries make room", .run = test_expired_make_room, .scope = SUITE_POLICY,
 	 .without = STORAGE, .policies = 1u << CAPACITOR_FIFO | 1u << CAPACITOR_LRU | 1u << CAPACITOR_CLOCK},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * G7: a call that fails changes nothing. Stores that are too large, and calls whose first, second, ... allocation fails,
- * until one succeeds. (BUSY is budget.c's, INVALID arguments.c's.)
+ * G7: a call that fails changes nothing. Stores that are too large, and calls whose first, second, ... allocation
+ * fails, until one succeeds. (BUSY is budget.c's, INVALID arguments.c's.)
  */
 #include <inttypes.h>
 #include <sys/wait.h>
@@ -87,7 +87,8 @@ static void test_store_without_memory(struct rig *rig)
 	for (uint64_t key = 0; key < 40; key++) {
 		uint64_t version = tagged_version(rig, key);
 
-		expect(version == MISSING || version == 100 + key, "key %" PRIu64 " has version %" PRIu64, key, version);
+		expect(version == MISSING || version == 100 + key, "key %" PRIu64 " has version %" PRIu64, key,
+		       version);
 		gone += version == MISSING;
 	}
 	expect(gone <= rig_stat(rig, CAPACITOR_STAT_EVICTIONS), "%" PRIu64 " entries are gone without eviction", gone);
@@ -115,8 +116,8 @@ static void test_load_without_memory(struct rig *rig)
 
 	need_heap(rig);
 	rig_open(rig);
-	expect_result(capacitor_get_or_load(rig->handle, label.text, label.bytes, buffer, sizeof buffer, &length, 0, load,
-	                                    &nth),
+	expect_result(capacitor_get_or_load(rig->handle, label.text, label.bytes, buffer, sizeof buffer, &length, 0,
+	                                    load, &nth),
 	              CAPACITOR_STORED);
 	expect(heap_failed(), "storing a loaded value needs no memory: the test tests nothing");
 	heap_fail_at(0);
@@ -125,7 +126,7 @@ static void test_load_without_memory(struct rig *rig)
 	expect_number(tagged_version(rig, 1), MISSING);
 }
 
-/* ---- Entering ------------------------------------------------------------------------------------------------------- */
+/* ---- Entering ---------------------------------------------------------------------------------------------------- */
 
 struct newcomer {
 	struct rig *rig;
@@ -179,7 +180,7 @@ static void test_enter_without_memory(struct rig *rig)
 	expect(newcomer.failures > 0, "entering allocates nothing: the test tests nothing");
 }
 
-/* ---- Creating ------------------------------------------------------------------------------------------------------- */
+/* ---- Creating ---------------------------------------------------------------------------------------------------- */
 
 enum creation { CREATED, NO_MEMORY, CREATED_ALL_THE_SAME, WRONG_RESULT, WRONG_CACHE, NO_TEXT, LEAKED };
 
@@ -206,8 +207,8 @@ static enum creation create_failing(const struct rig *rig, unsigned nth)
 	return error.message[0] ? NO_MEMORY : NO_TEXT;
 }
 
-/* In a process of its own, because a library below may answer with abort(). Three times: what is kept for later use (the
- * stacks of threads) is kept once, a leak is lost each time. */
+/* In a process of its own, because a library below may answer with abort(). Three times: what is kept for later use
+ * (the stacks of threads) is kept once, a leak is lost each time. */
 static enum creation create_failing_apart(const struct rig *rig, unsigned nth)
 {
 	enum creation creation = create_failing(rig, 0);
@@ -236,7 +237,8 @@ static void test_create_without_memory(struct rig *rig)
 		if (child == 0)
 			_exit(create_failing_apart(rig, nth));
 		expect(child > 0 && waitpid(child, &status, 0) == child, "no process");
-		expect(WIFEXITED(status), "create dies of signal %d when its allocation %u fails", WTERMSIG(status), nth);
+		expect(WIFEXITED(status), "create dies of signal %d when its allocation %u fails", WTERMSIG(status),
+		       nth);
 		creation = (unsigned)WEXITSTATUS(status);
 		expect(creation <= CREATED_ALL_THE_SAME, "create whose allocation %u fails %s", nth,
 		       creation <= LEAKED ? text[creation] : "ends the program");

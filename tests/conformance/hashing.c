@@ -9,7 +9,7 @@
 
 #define ORDER_KEYS 60
 
-/* ---- Secrets -------------------------------------------------------------------------------------------------------- */
+/* ---- Secrets ----------------------------------------------------------------------------------------------------- */
 
 static uint8_t seed_seen[16];
 static const void *key_seen;
@@ -112,7 +112,7 @@ static void test_xxh3_is_unkeyed(struct rig *rig)
 	expect(memcmp(first.key, second.key, ORDER_KEYS) == 0, "two caches with XXH3 do not hash alike");
 }
 
-/* ---- Collisions ------------------------------------------------------------------------------------------------------ */
+/* ---- Collisions -------------------------------------------------------------------------------------------------- */
 
 static uint64_t hash_of_number(const void *key, size_t key_bytes)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* malloc and its family, watched; see heap.h. The work is done by glibc's own, under the names that it keeps for this. */
+/* malloc and its family, watched; see heap.h. The work is done by glibc's own, under the names it keeps for this. */
 #include "heap.h"
 
 #include <errno.h>
@@ -149,7 +149,7 @@ int64_t heap_peak_bytes(void)
 
 void heap_peak_reset(void)
 {
-	atomic_store_explicit(&bytes_peak, load_relaxed(&bytes_now), memory_order_relaxed);
+	store_relaxed(&bytes_peak, load_relaxed(&bytes_now));
 }
 
 #else

@@ -93,8 +93,8 @@ static void test_names_are_found(struct rig *rig)
 
 	(void)rig;
 	for (unsigned i = 0; i < CAPACITOR_POLICIES; i++)
-		expect(capacitor_policy_find(policy_name(i), &policy) && (unsigned)policy == i, "policy %s is not found",
-		       policy_name(i));
+		expect(capacitor_policy_find(policy_name(i), &policy) && (unsigned)policy == i,
+		       "policy %s is not found", policy_name(i));
 	for (unsigned i = 0; i < CAPACITOR_COUNTER_LAYOUTS; i++)
 		expect(capacitor_counters_find(layout_name(i), &layout) && (unsigned)layout == i,
 		       "layout %s is not found", layout_name(i));

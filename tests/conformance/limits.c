@@ -110,7 +110,8 @@ static void test_small_lengths(struct rig *rig)
 
 			memset(value, (int)(key_bytes * 31 + value_bytes), sizeof value);
 			key[0] = (unsigned char)value_bytes;
-			expect_result(capacitor_set(rig->handle, key, key_bytes, value, value_bytes, 0), CAPACITOR_STORED);
+			expect_result(capacitor_set(rig->handle, key, key_bytes, value, value_bytes, 0),
+			              CAPACITOR_STORED);
 			memset(found, CANARY, sizeof found);
 			expect_result(capacitor_get(rig->handle, key, key_bytes, found, sizeof found, &length),
 			              CAPACITOR_HIT);
@@ -185,7 +186,7 @@ static void test_large_among_small(struct rig *rig)
 	}
 }
 
-/* ---- Batches --------------------------------------------------------------------------------------------------------- */
+/* ---- Batches ----------------------------------------------------------------------------------------------------- */
 
 #define BATCH_MAX 1000
 
@@ -199,7 +200,8 @@ static void run_batch(const struct rig *rig, size_t count, uint64_t keys)
 	expect(request && label && buffer, "no memory");
 	for (size_t i = 0; i < count; i++) {
 		label[i] = label_of(i * 7 % keys);
-		request[i] = (struct capacitor_request){label[i].text, label[i].bytes, buffer[i], 64, 99, CAPACITOR_BUSY};
+		request[i] = (struct capacitor_request){label[i].text, label[i].bytes, buffer[i], 64, 99,
+		                                        CAPACITOR_BUSY};
 	}
 	expect_result(capacitor_get_many(rig->handle, request, count), CAPACITOR_OK);
 	for (size_t i = 0; i < count; i++) {
@@ -245,7 +247,8 @@ static void test_mixed_batches(struct rig *rig)
 	expect_result(tagged_set(rig->handle, 1, 1, 40), CAPACITOR_STORED);
 	for (unsigned turn = 0; turn < 5; turn++) {
 		for (unsigned i = 0; i < 20; i++) {
-			request[i] = (struct capacitor_request){there.text, there.bytes, buffer[i], 40, 99, CAPACITOR_BUSY};
+			request[i] = (struct capacitor_request){there.text, there.bytes, buffer[i], 40, 99,
+			                                        CAPACITOR_BUSY};
 			memset(buffer[i], CANARY, 40);
 			if ((i + turn) % 5 == 1)
 				request[i].key = missing.text;
@@ -275,7 +278,8 @@ const struct suite_test limits_tests[] = {
 	{.name = "keys of 1 byte to 64 KiB", .run = test_keys, .scope = SUITE_ALL, .without = STORAGE},
 	{.name = "keys of 64 KiB that differ in little", .run = test_long_keys_differ, .scope = SUITE_ALL,
 	 .without = STORAGE},
-	{.name = "values of 0 bytes to 64 KiB, buffers of one byte less and more", .run = test_values, .scope = SUITE_ALL,
+	{.name = "values of 0 bytes to 64 KiB, buffers of one byte less and more", .run = test_values,
+	 .scope = SUITE_ALL,
 	 .without = STORAGE},
 	{.name = "all small lengths of keys and values", .run = test_small_lengths, .scope = SUITE_POLICY,
 	 .without = STORAGE},

@@ -7,15 +7,15 @@
  *                and never older than what it has seen already.
  *   last words   Many writers per key: the value that remains at the end is the last that its writer wrote, and no
  *                reader sees two values of one writer in the wrong order.
- *   accounts     Threads add, replace and delete the same few keys: per key, adds that stored less deletes that hit is 1
- *                when the key is there at the end, else 0.
+ *   accounts     Threads add, replace and delete the same few keys: per key, adds that stored less deletes that hit is
+ *                1 when the key is there at the end, else 0.
  */
 #include <inttypes.h>
 #include <sched.h>
 
 #include "crew.h"
 
-/* ---- Windows ------------------------------------------------------------------------------------------------------ */
+/* ---- Windows ----------------------------------------------------------------------------------------------------- */
 
 #define WINDOW_KEYS    16
 #define WINDOW_WRITERS 2
@@ -86,13 +86,14 @@ static void window_read(struct crew_member *member, struct windows *windows, uin
 	to = load_acquire(&windows->key[key].started); /* PAIRS: window_write() */
 	if (result == CAPACITOR_HIT && version > 0) {
 		crew_expect(member, version >= from && version <= to,
-		            "key %" PRIu64 ": found %" PRIu64 ", but %" PRIu64 " was complete and %" PRIu64 " not begun", key,
-		            version, from, to + 1);
+		            "key %" PRIu64 ": %" PRIu64 " was found, %" PRIu64 " complete, %" PRIu64 " not begun",
+		            key, version, from, to + 1);
 		crew_expect(member, version >= *least, "key %" PRIu64 ": %" PRIu64 " came back, when %" PRIu64
 		            " was the least that could", key, version, *least);
 		*least = version;
 	} else if (result == CAPACITOR_HIT) {
-		crew_expect(member, to > from || from % DELETE_EVERY != 0, "key %" PRIu64 " is there after its delete", key);
+		crew_expect(member, to > from || from % DELETE_EVERY != 0, "key %" PRIu64 " is there after its delete",
+		            key);
 	} else {
 		crew_expect(member, result == CAPACITOR_MISS, "lookup: %s", capacitor_result_string(result));
 		crew_expect(member, windows->evicts || to / DELETE_EVERY * DELETE_EVERY >= from,
@@ -148,7 +149,7 @@ static void test_windows_evicting(struct rig *rig)
 	expect(rig_stat(rig, CAPACITOR_STAT_EVICTIONS) > 0, "nothing was evicted: the test tests nothing");
 }
 
-/* ---- Last words --------------------------------------------------------------------------------------------------- */
+/* ---- Last words -------------------------------------------------------------------------------------------------- */
 
 #define WORDS_KEYS    4
 #define WORDS_THREADS 4
@@ -210,7 +211,7 @@ static void test_last_words(struct rig *rig)
 	}
 }
 
-/* ---- Accounts ----------------------------------------------------------------------------------------------------- */
+/* ---- Accounts ---------------------------------------------------------------------------------------------------- */
 
 #define ACCOUNT_KEYS    4
 #define ACCOUNT_THREADS 4
@@ -271,7 +272,7 @@ static void test_accounts(struct rig *rig)
 	expect_number(rig_stat(rig, CAPACITOR_STAT_ENTRIES), entries);
 }
 
-/* ---- One winner ---------------------------------------------------------------------------------------------------- */
+/* ---- One winner -------------------------------------------------------------------------------------------------- */
 
 #define RACE_THREADS 4
 #define RACE_KEYS    300
@@ -328,7 +329,9 @@ const struct suite_test linearizability_tests[] = {
 	 .without = SHARED},
 	{.name = "G1 the last value of some writer remains", .run = test_last_words, .scope = SUITE_POLICY,
 	 .without = SHARED},
-	{.name = "G1 adds less deletes is what is there", .run = test_accounts, .scope = SUITE_POLICY, .without = SHARED},
-	{.name = "G1 of racing adds and deletes one wins", .run = test_one_winner, .scope = SUITE_ALL, .without = SHARED},
+	{.name = "G1 adds less deletes is what is there", .run = test_accounts, .scope = SUITE_POLICY,
+	 .without = SHARED},
+	{.name = "G1 of racing adds and deletes one wins", .run = test_one_winner, .scope = SUITE_ALL,
+	 .without = SHARED},
 	{.name = NULL},
 };

@@ -59,7 +59,7 @@ static bool has_version(const void *buffer, size_t value_bytes, uint64_t wanted)
 	return value_bytes == LOADED_BYTES && tagged_check(buffer, value_bytes, 1, &version) && version == wanted;
 }
 
-/* ---- One thread ------------------------------------------------------------------------------------------------------ */
+/* ---- One thread -------------------------------------------------------------------------------------------------- */
 
 static void test_load_and_hit(struct rig *rig)
 {
@@ -154,7 +154,7 @@ static void test_too_large_to_store(struct rig *rig)
 	expect_number(rig_stat(rig, CAPACITOR_STAT_STORES), 0);
 }
 
-/* ---- Many threads ------------------------------------------------------------------------------------------------------ */
+/* ---- Many threads ------------------------------------------------------------------------------------------------ */
 
 #define LOADERS 8
 
@@ -214,7 +214,9 @@ static void failing_member(struct crew_member *member)
 
 static void test_failures_are_shared(struct rig *rig)
 {
-	static const enum capacitor_result failures[] = {CAPACITOR_MISS, CAPACITOR_NO_MEMORY, CAPACITOR_BUFFER_TOO_SMALL};
+	static const enum capacitor_result failures[] = {
+		CAPACITOR_MISS, CAPACITOR_NO_MEMORY, CAPACITOR_BUFFER_TOO_SMALL,
+	};
 
 	rig_open(rig);
 	for (unsigned i = 0; i < 3; i++) {
@@ -238,9 +240,11 @@ static void sizes_member(struct crew_member *member)
 	result = get_or_load(member->handle, buffer, room, &length, member->crew->context);
 	crew_expect(member, length == LOADED_BYTES, "%s with length %zu", capacitor_result_string(result), length);
 	if (room < LOADED_BYTES)
-		crew_expect(member, result == CAPACITOR_BUFFER_TOO_SMALL, "no room: %s", capacitor_result_string(result));
+		crew_expect(member, result == CAPACITOR_BUFFER_TOO_SMALL, "no room: %s",
+		            capacitor_result_string(result));
 	else
-		crew_expect(member, (result == CAPACITOR_HIT || result == CAPACITOR_STORED) && has_version(buffer, length, 5),
+		crew_expect(member,
+		            (result == CAPACITOR_HIT || result == CAPACITOR_STORED) && has_version(buffer, length, 5),
 		            "room enough: %s", capacitor_result_string(result));
 }
 
@@ -258,7 +262,7 @@ static void test_buffers_differ(struct rig *rig)
 	}
 }
 
-/* ---- One loader that is stopped ------------------------------------------------------------------------------------------ */
+/* ---- One loader that is stopped ---------------------------------------------------------------------------------- */
 
 struct loading {
 	struct rig *rig;
@@ -362,7 +366,7 @@ static void test_deleted_meanwhile(struct rig *rig)
 	expect_number(tagged_version(rig, 1), 5);
 }
 
-/* ---- Loaders of different keys ------------------------------------------------------------------------------------------- */
+/* ---- Loaders of different keys ----------------------------------------------------------------------------------- */
 
 struct meeting {
 	struct gate gate;
@@ -422,7 +426,8 @@ static void test_loaders_of_other_keys(struct rig *rig)
 
 const struct suite_test loading_tests[] = {
 	{.name = "get_or_load loads once, then hits", .run = test_load_and_hit, .scope = SUITE_ALL},
-	{.name = "G7 a loader's failure comes through, and nothing is stored", .run = test_failures, .scope = SUITE_ALL},
+	{.name = "G7 a loader's failure comes through, and nothing is stored", .run = test_failures,
+	 .scope = SUITE_ALL},
 	{.name = "get_or_load into a buffer that is too small", .run = test_small_buffer, .scope = SUITE_ALL,
 	 .without = STORAGE},
 	{.name = "get_or_load of an empty value", .run = test_empty_value, .scope = SUITE_ALL, .without = STORAGE},

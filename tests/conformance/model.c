@@ -272,6 +272,21 @@ static void test_exact_small_table(struct rig *rig)
 	run_model(rig, false, 600);
 }
 
+static uint64_t hash_alike(const void *key, size_t key_bytes, const uint8_t seed[16])
+{
+	(void)key, (void)key_bytes, (void)seed;
+	return 0;
+}
+
+/* All keys hash alike: prefixes of each other are told apart by nothing but length and bytes. */
+static void test_exact_colliding(struct rig *rig)
+{
+	rig->config.hash = CAPACITOR_HASH_CUSTOM;
+	rig->config.hash_function = hash_alike;
+	rig_open(rig);
+	run_model(rig, false, 600);
+}
+
 static void test_evicting(struct rig *rig)
 {
 	rig_open_exact(rig, 12, MODEL_VALUE_BYTES / 2);
@@ -299,8 +314,11 @@ static void test_long_runs(struct rig *rig)
 
 const struct suite_test model_tests[] = {
 	{.name = "G1 random calls agree with a model", .run = test_exact, .scope = SUITE_ALL, .without = STORAGE},
-	{.name = "G1 random calls agree with a model, table too small", .run = test_exact_small_table, .scope = SUITE_ALL,
+	{.name = "G1 random calls agree with a model, table too small", .run = test_exact_small_table,
+	 .scope = SUITE_ALL,
 	 .without = STORAGE},
+	{.name = "G1 G9 random calls agree with a model, all keys colliding", .run = test_exact_colliding,
+	 .scope = SUITE_ALL, .without = STORAGE},
 	{.name = "G1 random calls agree with a model, evicting", .run = test_evicting, .scope = SUITE_ALL,
 	 .without = STORAGE},
 	{.name = "G1 random calls agree with a model, evicting across shards", .run = test_evicting_shards,

@@ -235,7 +235,7 @@ static void test_leave(struct rig *rig)
 	(void)set_and_pin(rig, 3, 30);
 }
 
-/* ---- With threads -------------------------------------------------------------------------------------------------- */
+/* ---- With threads ------------------------------------------------------------------------------------------------ */
 
 /* Enters, pins, and dies without leaving once it may. */
 struct mortal {
@@ -357,9 +357,11 @@ const struct suite_test pins_tests[] = {
 	 .without = STORAGE},
 	{.name = "G3 the 65th pin is busy", .run = test_limit, .scope = SUITE_ALL, .without = STORAGE},
 	{.name = "G3 a pin is released once", .run = test_unpin_twice, .scope = SUITE_ALL, .without = STORAGE},
-	{.name = "G3 a stale pin releases nothing", .run = test_unpin_of_another, .scope = SUITE_ALL, .without = STORAGE},
+	{.name = "G3 a stale pin releases nothing", .run = test_unpin_of_another, .scope = SUITE_ALL,
+	 .without = STORAGE},
 	{.name = "G3 leaving releases pins", .run = test_leave, .scope = SUITE_ALL, .without = STORAGE},
-	{.name = "G3 a dying thread releases its pins", .run = test_dying_thread, .scope = SUITE_ALL, .without = SHARED},
+	{.name = "G3 a dying thread releases its pins", .run = test_dying_thread, .scope = SUITE_ALL,
+	 .without = SHARED},
 	{.name = "G3 pinned values stay unchanged under churn", .run = test_churn, .scope = SUITE_POLICY,
 	 .without = SHARED},
 	{.name = NULL},

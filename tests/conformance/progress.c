@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * G8: what is declared to be lock-free or wait-free goes on while another thread is stopped at the worst places: inside
- * the visitor of each, which holds the lock of a shard; inside a store, and inside a get, at the moment when they look at
- * the clock to tell whether an entry has expired. There is one shard, so that everybody meets there.
+ * the visitor of each, which holds the lock of a shard; inside a store, and inside a get, at the moment when they look
+ * at the clock to tell whether an entry has expired. There is one shard, so that everybody meets there.
  */
 #include "crew.h"
 

@@ -4,7 +4,7 @@
 
 #include "crew.h"
 
-/* ---- One thread ------------------------------------------------------------------------------------------------------- */
+/* ---- One thread -------------------------------------------------------------------------------------------------- */
 
 static void test_counts(struct rig *rig)
 {
@@ -32,7 +32,8 @@ static void test_counts(struct rig *rig)
 			capacitor_unpin(rig->handle, &pin);
 	for (unsigned i = 0; i < 8; i++) {
 		label[i] = label_of(6 + i);
-		request[i] = (struct capacitor_request){label[i].text, label[i].bytes, buffer[i], 64, 0, CAPACITOR_BUSY};
+		request[i] = (struct capacitor_request){label[i].text, label[i].bytes, buffer[i], 64, 0,
+		                                        CAPACITOR_BUSY};
 	}
 	expect_result(capacitor_get_many(rig->handle, request, 8), CAPACITOR_OK);
 	/* Too small a buffer is a hit. */
@@ -73,7 +74,8 @@ static void test_entries_balance(struct rig *rig)
 		else if (kind < 8)
 			(void)capacitor_delete(rig->handle, label.text, label.bytes);
 		else if (kind < 9)
-			(void)capacitor_replace(rig->handle, label.text, label.bytes, "another", 7, CAPACITOR_TTL_NEVER);
+			(void)capacitor_replace(rig->handle, label.text, label.bytes, "another", 7,
+			                        CAPACITOR_TTL_NEVER);
 		else
 			rig_clock_advance(rig, 3);
 		if (i % 100 == 0)
@@ -87,7 +89,7 @@ static void test_entries_balance(struct rig *rig)
 	       "a way to go was not taken: the test tests nothing");
 }
 
-/* ---- Many threads ------------------------------------------------------------------------------------------------------ */
+/* ---- Many threads ------------------------------------------------------------------------------------------------ */
 
 #define TALLY_THREADS 4
 
@@ -157,13 +159,14 @@ static void test_counters_grow(struct rig *rig)
 		for (unsigned i = 0; i < CAPACITOR_STAT_GAUGES; i++)
 			if (now.value[i] < before.value[i])
 				crew_fail_main(&crew, "%s went from %" PRIu64 " to %" PRIu64,
-				               capacitor_stat_string((enum capacitor_stat)i), before.value[i], now.value[i]);
+				               capacitor_stat_string((enum capacitor_stat)i), before.value[i],
+				               now.value[i]);
 		before = now;
 	}
 	crew_finish(&crew);
 }
 
-/* ---- What is declared -------------------------------------------------------------------------------------------------- */
+/* ---- What is declared -------------------------------------------------------------------------------------------- */
 
 /* Some of everything, so that whatever an implementation counts has happened. */
 static void work(struct rig *rig)
@@ -251,14 +254,16 @@ static void test_lock_waits(struct rig *rig)
 	waits = rig_stat(rig, CAPACITOR_STAT_LOCK_WAITS);
 	wait_ns = rig_stat(rig, CAPACITOR_STAT_LOCK_WAIT_NS);
 	expect(waits >= 1, "a store waited for a lock, and no wait was counted");
-	expect(wait_ns >= HELD_NS, "a store waited for %d ms, and %" PRIu64 " ns were counted", HELD_NS / 1000000, wait_ns);
+	expect(wait_ns >= HELD_NS, "a store waited for %d ms, and %" PRIu64 " ns were counted", HELD_NS / 1000000,
+	       wait_ns);
 	expect_number(tagged_version(rig, 1), 2);
 }
 
 const struct suite_test statistics_tests[] = {
 	{.name = "statistics count what was done", .run = test_counts, .scope = SUITE_ALL},
 	{.name = "statistics: entries balance", .run = test_entries_balance, .scope = SUITE_ALL, .without = STORAGE},
-	{.name = "statistics of threads add up", .run = test_threads_add_up, .scope = SUITE_ALL, .without = CONCURRENCY},
+	{.name = "statistics of threads add up", .run = test_threads_add_up, .scope = SUITE_ALL,
+	 .without = CONCURRENCY},
 	{.name = "statistics: counters never go back", .run = test_counters_grow, .scope = SUITE_ALL,
 	 .without = CONCURRENCY},
 	{.name = "G8 what is declared unavailable is 0, and the rest is counted", .run = test_unavailable_is_zero,

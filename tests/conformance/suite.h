@@ -27,8 +27,8 @@
 #include "capacitor/cache.h"
 #include "common/atomics.h"
 
-/* How many of the combinations a test runs on. Where a dimension is not swept, the policy is the first that is supported
- * of sieve, clock, fifo, ..., and the layout is padded. */
+/* How many of the combinations a test runs on. Where a dimension is not swept, the policy is the first that is
+ * supported of sieve, clock, fifo, ..., and the layout is padded. */
 enum suite_scope {
 	SUITE_ONCE,           /* no implementation at all */
 	SUITE_IMPLEMENTATION, /* each implementation */
@@ -88,8 +88,8 @@ uint64_t rig_stat(const struct rig *rig, enum capacitor_stat stat);
 uint64_t rig_used_bytes(const struct rig *rig);
 
 /*
- * Are more bytes used than the bound? A sample adds up gauges that are read one after the other while entries move between
- * them: one that is too high must repeat at once, and again, to count. Any thread.
+ * Are more bytes used than the bound? A sample adds up gauges that are read one after the other while entries move
+ * between them: one that is too high must repeat at once, and again, to count. Any thread.
  */
 bool rig_exceeds(const struct rig *rig, uint64_t bound);
 
@@ -102,7 +102,7 @@ bool rig_blocks(const struct rig *rig, enum capacitor_operation operation);
 /* Scales a count of rounds down in builds with a sanitizer, where everything takes ten times as long. */
 unsigned rig_rounds(unsigned rounds);
 
-/* ---- Expectations, for the main thread only (they leave the test by longjmp) -------------------------------------- */
+/* ---- Expectations, for the main thread only (they leave the test by longjmp) ------------------------------------- */
 
 void expect_at(bool holds, const char *file, int line, const char *format, ...) __attribute__((format(printf, 4, 5)));
 void expect_result_at(enum capacitor_result actual, enum capacitor_result expected, const char *call, const char *file,
@@ -113,7 +113,7 @@ void expect_number_at(uint64_t actual, uint64_t expected, const char *what, cons
 #define expect_result(call, expected)  expect_result_at(call, expected, #call, __FILE__, __LINE__)
 #define expect_number(number, value)   expect_number_at(number, value, #number, __FILE__, __LINE__)
 
-/* ---- Keys and values by number ------------------------------------------------------------------------------------ */
+/* ---- Keys and values by number ----------------------------------------------------------------------------------- */
 
 /* The key number n: "key 00000007". All have the same length. */
 struct label {
@@ -157,12 +157,12 @@ enum capacitor_result label_pin(struct capacitor_handle *handle, uint64_t key, s
 #define MISSING UINT64_MAX
 uint64_t tagged_version(const struct rig *rig, uint64_t key);
 
-/* ---- Time ---------------------------------------------------------------------------------------------------------- */
+/* ---- Time -------------------------------------------------------------------------------------------------------- */
 
 uint64_t now_ns(void);
 void sleep_ns(uint64_t ns);
 
-/* ---- The files of tests --------------------------------------------------------------------------------------------- */
+/* ---- The files of tests ------------------------------------------------------------------------------------------ */
 
 extern const struct suite_test information_tests[];
 extern const struct suite_test configuration_tests[];

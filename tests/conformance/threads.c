@@ -4,7 +4,7 @@
 
 #include "crew.h"
 
-/* ---- One other thread, step by step ----------------------------------------------------------------------------------- */
+/* ---- One other thread, step by step ------------------------------------------------------------------------------ */
 
 /* Enters so many times, waits, leaves so many times, waits again, and ends. */
 struct visitor {
@@ -143,7 +143,7 @@ static void test_dying_inside(struct rig *rig)
 	}
 }
 
-/* ---- Many ------------------------------------------------------------------------------------------------------------ */
+/* ---- Many -------------------------------------------------------------------------------------------------------- */
 
 #define GENERATIONS 25
 #define SIBLINGS    8
@@ -242,7 +242,7 @@ static void test_restless_threads(struct rig *rig)
 	expect_number(rig_stat(rig, CAPACITOR_STAT_RETIRED_BYTES), 0);
 }
 
-/* ---- Several caches, and their ends ------------------------------------------------------------------------------------- */
+/* ---- Several caches, and their ends ------------------------------------------------------------------------------ */
 
 /* A thread inside several caches at a time; they are left in another order, and what each holds is its own. */
 static void test_several_caches(struct rig *rig)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * G2: values of all sizes, each of which can tell whether it is whole, are overwritten, evicted, deleted and read at the
- * same time.
+ * G2: values of all sizes, each of which can tell whether it is whole, are overwritten, evicted, deleted and read at
+ * the same time.
  */
 #include <inttypes.h>
 
@@ -97,7 +97,7 @@ static void test_not_torn(struct rig *rig)
 	crew_run_for(&crew, 100000000);
 }
 
-/* ---- Large values -------------------------------------------------------------------------------------------------- */
+/* ---- Large values ------------------------------------------------------------------------------------------------ */
 
 #define LARGE_KEYS 2
 

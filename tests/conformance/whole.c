@@ -15,7 +15,7 @@ static uint64_t key_number(const void *key, size_t key_bytes)
 	return number;
 }
 
-/* ---- each ------------------------------------------------------------------------------------------------------------ */
+/* ---- each -------------------------------------------------------------------------------------------------------- */
 
 struct visits {
 	unsigned count[4 * WHOLE_KEYS];
@@ -60,7 +60,8 @@ static void test_each_is_complete(struct rig *rig)
 	expect(!visits.wrong, "each visited %s", visits.wrong);
 	expect_number(visits.total, WHOLE_KEYS - (WHOLE_KEYS + 2) / 3);
 	for (uint64_t key = 0; key < WHOLE_KEYS; key++)
-		expect(visits.count[key] == (key % 3 != 0), "key %" PRIu64 " was visited %u times", key, visits.count[key]);
+		expect(visits.count[key] == (key % 3 != 0), "key %" PRIu64 " was visited %u times", key,
+		       visits.count[key]);
 }
 
 static void test_each_stops(struct rig *rig)
@@ -115,13 +116,14 @@ static void test_each_under_churn(struct rig *rig)
 			crew_fail_main(&crew, "each visited %s", visits.wrong);
 		for (unsigned key = 0; key < WHOLE_KEYS; key++)
 			if (visits.count[key] != 1)
-				crew_fail_main(&crew, "each visited key %u, which stays, %u times", key, visits.count[key]);
+				crew_fail_main(&crew, "each visited key %u, which stays, %u times", key,
+				               visits.count[key]);
 	}
 	crew_stop(&crew);
 	crew_finish(&crew);
 }
 
-/* ---- clear ----------------------------------------------------------------------------------------------------------- */
+/* ---- clear ------------------------------------------------------------------------------------------------------- */
 
 static void test_clear(struct rig *rig)
 {
@@ -179,7 +181,7 @@ static void test_clear_under_load(struct rig *rig)
 	expect_number(rig_stat(rig, CAPACITOR_STAT_LIVE_BYTES), 0);
 }
 
-/* ---- resize ---------------------------------------------------------------------------------------------------------- */
+/* ---- resize ------------------------------------------------------------------------------------------------------ */
 
 static void test_resize(struct rig *rig)
 {
@@ -241,7 +243,7 @@ static void test_resize_under_load(struct rig *rig)
 	expect(rig_used_bytes(rig) <= large / 4, "above the capacity, at rest");
 }
 
-/* ---- quiesce --------------------------------------------------------------------------------------------------------- */
+/* ---- quiesce ----------------------------------------------------------------------------------------------------- */
 
 static void test_quiesce(struct rig *rig)
 {
@@ -300,7 +302,8 @@ const struct suite_test whole_tests[] = {
 	{.name = "G4 resize up and down", .run = test_resize, .scope = SUITE_ALL, .without = STORAGE},
 	{.name = "G4 resize up and down under load", .run = test_resize_under_load, .scope = SUITE_POLICY,
 	 .without = SHARED},
-	{.name = "G4 quiesce reclaims all that is retired", .run = test_quiesce, .scope = SUITE_ALL, .without = STORAGE},
+	{.name = "G4 quiesce reclaims all that is retired", .run = test_quiesce, .scope = SUITE_ALL,
+	 .without = STORAGE},
 	{.name = "G4 quiesce under load", .run = test_quiesce_under_load, .scope = SUITE_POLICY, .without = SHARED},
 	{.name = NULL},
 };

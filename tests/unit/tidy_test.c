@@ -144,7 +144,8 @@ static void test_what_is_missing(void **state)
 			enum metric metric;
 
 			if (metric_find(name, &metric) && !table_number(&table, row, name, &number))
-				assert_ptr_equal(strstr(table_cell(&table, row, name), "unavailable: "), table_cell(&table, row, name));
+				assert_ptr_equal(strstr(table_cell(&table, row, name), "unavailable: "),
+				                 table_cell(&table, row, name));
 		}
 	assert_false(table_number(&table, 0, "hit_ratio", &number));
 	assert_false(table_number(&table, 2, "ops_per_s", &number));

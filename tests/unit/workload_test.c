@@ -78,17 +78,17 @@ static void zipf_is_exact(void **state)
 		}
 }
 
-/* The test above would see a skew that is wrong by 0.01. */
+/* The test above would see a skew that is wrong by 0.01 or 0.02. */
 static void a_wrong_skew_is_seen(void **state)
 {
 	(void)state;
 	assert_true(misfit_of_draws(1000, 0.98, 0.99) > 8);
-	assert_true(misfit_of_draws(1000, 1.21, 1.2) > 8);
-	assert_true(misfit_of_draws(1000, 0.01, 0) > 4);
+	assert_true(misfit_of_draws(1000, 1.22, 1.2) > 8);
+	assert_true(misfit_of_draws(1000, 0.02, 0) > 6);
 	assert_true(misfit_of_draws(100000, 0.97, 0.99) > 8);
 }
 
-/* And a rank 1 that is drawn as if it had the whole first column of the hat: 5 % too often. */
+/* And a rank 1 that is drawn some 7 % too often. */
 static void a_wrong_first_rank_is_seen(void **state)
 {
 	uint64_t counts[1001] = {0};
@@ -101,7 +101,7 @@ static void a_wrong_first_rank_is_seen(void **state)
 	for (int i = 0; i < DRAWS; i++) {
 		uint64_t rank = workload_zipf_draw(&zipf, &random);
 
-		counts[rank > 1 && i % 150 == 0 ? 1 : rank]++;
+		counts[rank > 1 && i % 100 == 0 ? 1 : rank]++;
 	}
 	assert_true(misfit(counts, 1000, 0.99, DRAWS) > 8);
 }

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# what: the counters of the last thread are left out
+# file: common/counters.c
+# impl: null
+s/thread < threads; thread++/thread + (threads > 1) < threads; thread++/

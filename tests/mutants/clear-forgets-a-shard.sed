@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# what: clear leaves the first shard alone
+# file: impl/sharded/sharded.c
+# impl: mutant
+/sharded_clear(struct/,/^}/s/unsigned i = 0/unsigned i = 1/

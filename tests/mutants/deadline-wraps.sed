@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# what: a deadline beyond the end of time is in the past
+# file: common/operation.c
+# impl: unsync
+s/return ttl_ns < ENTRY_NEVER_EXPIRES - now_ns ? now_ns + ttl_ns : ENTRY_NEVER_EXPIRES;/return now_ns + ttl_ns;/

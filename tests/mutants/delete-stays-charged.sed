@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# what: a deleted entry stays charged
+# file: common/segment.c
+# impl: rwlock
+/^enum capacitor_result segment_delete/,/^}/s/budget_live_add(.*);//

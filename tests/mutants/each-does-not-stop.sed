@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# what: each goes on with the next shard when told to stop
+# file: impl/sharded/sharded.c
+# impl: mutant
+/sharded_each(struct/,/^}/s/go_on = operation_each/(void)operation_each/

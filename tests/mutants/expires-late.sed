@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# what: entries expire a nanosecond late
+# file: common/operation.h
+# impl: unsync
+s/operation_now_ns(cache) >= entry->expires_ns/operation_now_ns(cache) > entry->expires_ns/

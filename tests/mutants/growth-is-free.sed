@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# what: a table that grows is not charged
+# file: common/segment.c
+# impl: unsync
+/^static void table_grow/,/^}/s/fetch_add_relaxed(.*);.*//

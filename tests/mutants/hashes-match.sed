@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# what: keys with the same hash and length are the same
+# file: common/entry.h
+# impl: unsync
+s/memcmp(entry->bytes, key->data, key->bytes) == 0/true/

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# what: keys are not charged
+# file: common/entry.h
+# impl: unsync
+/^static inline size_t entry_charge/,/^}/s/entry_block_bytes(entry_key_bytes(entry), /entry_block_bytes(1, /

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# what: lru does not reorder
+# file: common/policy.c
+# impl: unsync
+/^void policy_touch/,/^}/s/if (policy->main.front == entry)/if (entry)/

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# what: the hash has no secret
+# file: common/capacitor.c
+# impl: sharded
+s/(!config->hash_seed_set && !secret_draw(cache->hasher.secret))/false/

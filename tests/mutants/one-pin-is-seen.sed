@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# what: reclaiming looks at the first pin of a thread only
+# file: common/operation.c
+# impl: unsync
+s/pin < CAPACITOR_PINS_MAX; pin++)/pin < 1; pin++)/

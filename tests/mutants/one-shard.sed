@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# what: all keys go to one shard
+# file: impl/sharded/sharded.c
+# impl: mutant
+/^static struct shard \*shard_of/,/^}/s/operation_shard(.*))/key->bytes \& 0)/

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# what: what was pinned once is never reclaimed
+# file: common/operation.c
+# impl: unsync
+/^static enum capacitor_result reclaim_until/,/^}/s/bury_pinned(handle);/if (0)\n\t\t\tbury_pinned(handle);/

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# what: rcu reclaims without waiting for readers
+# file: impl/rcu/rcu.c
+# impl: mutant
+/^static bool grace_over/,/^}/s/return .*/(void)grace, (void)number; return true;/

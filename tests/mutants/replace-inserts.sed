@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# what: replace stores a key that is not there
+# file: common/segment.c
+# impl: rwlock
+s/mode == STORE_REPLACE && !there/mode == STORE_REPLACE \&\& false/

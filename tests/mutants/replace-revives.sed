@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# what: replace stores over an expired entry
+# file: common/segment.c
+# impl: unsync
+s/mode == STORE_REPLACE && !there/mode == STORE_REPLACE \&\& !old/

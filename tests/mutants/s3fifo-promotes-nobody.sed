@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# what: s3fifo moves nobody to the main queue
+# file: common/policy.c
+# impl: unsync
+s/if (!visited(entry, SMALL_PROMOTION)) {/if (entry) {/

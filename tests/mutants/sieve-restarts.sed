@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# what: the hand of sieve starts at the oldest each time
+# file: common/policy.c
+# impl: unsync
+/evict_sieve(struct/,/^}/s/policy->hand = entry->prev;/policy->hand = NULL;/
