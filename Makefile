@@ -98,13 +98,11 @@ $(BUILD)/table.c.o: $(BUILD)/table.c
 .PHONY: always
 $(BUILD)/table.c: always | $(BUILD)/packages
 	@mkdir -p $(@D)
-	@mk/implementation-table $(IMPLEMENTATIONS) >$@.new
-	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+	@mk/implementation-table $(IMPLEMENTATIONS) | mk/replace-if-changed $@
 
 $(BUILD)/build_info.h: always | $(BUILD)/packages
 	@mkdir -p $(@D)
-	@mk/build-info '$(CONF)' '$(CC)' '$(strip $(C_FLAGS))' >$@.new
-	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+	@mk/build-info '$(CONF)' '$(CC)' '$(strip $(C_FLAGS))' | mk/replace-if-changed $@
 
 # The distribution's packages that all of this needs; installs what is missing.
 $(BUILD)/packages: mk/packages mk/install-packages

@@ -2,7 +2,7 @@
 # Get, set and delete on a hot set, against the targets (dashes).
 load style
 load groups_part
-unset xlabel
+set bmargin 4
 set ylabel "ns per operation"
 set format y "%g"
 set yrange [0:*]
