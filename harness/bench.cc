@@ -8,9 +8,8 @@
 // stands between: it numbers the repetitions, takes the library's suffixes off the names, keeps all runs for the JSON, and
 // shows each on the console as it ends, in short.
 //
-// The JSON is made in memory and written whole or not at all, also when it is asked for by --benchmark_out; the library
-// writes files of other formats itself. It is made after the last run, because only then is it known which metrics were
-// unavailable, and why.
+// Files are made in memory and written whole or not at all, also those asked for by --benchmark_out. JSON and CSV are made
+// after the last run: only then is it known which metrics were unavailable, and why, and which columns there are.
 
 #include "harness/bench.h"
 
@@ -23,6 +22,7 @@
 #include <exception>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <sstream>
@@ -154,10 +154,10 @@ private:
 // The metrics that a line on the console has room for.
 const char *const console_metrics[] = {"ops_per_s", "hit_ratio", "latency_p99_ns", "allocations_per_op", "null_ns_per_op"};
 
+enum class Format { console, json, csv };
+
 class Reporter : public BenchmarkReporter {
 public:
-	enum class Format { console, json, csv };
-
 	Reporter(const bench_session *session, const Progress *progress, Format format)
 		: session_(session), progress_(progress), format_(format), names_(session),
 		  display_(benchmark::CreateDefaultDisplayReporter())
@@ -169,13 +169,13 @@ public:
 		Context shown = context;
 
 		context_.emplace(context);
-		if (format_ == Format::json)
+		if (format_ != Format::console)
 			return true;
 		shown.name_field_width = 10;
 		for (size_t i = 0; i < session_->count; i++)
 			shown.name_field_width =
 				std::max(shown.name_field_width, names_.of(session_->entries[i].name).size());
-		if (format_ == Format::console && !names_.common().empty())
+		if (!names_.common().empty())
 			std::cout << "All: " << names_.common() << std::endl;
 		return display_->ReportContext(shown);
 	}
@@ -190,37 +190,46 @@ public:
 			run.repetition_index = progress_->repetition;
 			run.repetitions = session_->repetitions;
 			runs_.push_back(run);
+			shorten(&run);
 			if (format_ == Format::console)
-				shorten(&run);
-			if (format_ != Format::json)
 				display_->ReportRuns({run});
 		}
 	}
 
 	void Finalize() override
 	{
-		if (format_ != Format::json)
+		if (format_ == Format::console)
 			display_->Finalize();
 	}
 
-	// All runs, as Google Benchmark's JSON. Call when all have ended.
-	std::string json() const
+	// All runs, in full. Call when all have ended.
+	std::string text(Format format) const
 	{
+		std::unique_ptr<BenchmarkReporter> reporter = make(format);
 		std::ostringstream output, errors;
-		benchmark::JSONReporter reporter;
 
-		reporter.SetOutputStream(&output);
-		reporter.SetErrorStream(&errors);
-		reporter.ReportContext(*context_);
-		for (const Run &run : runs_)
-			reporter.ReportRuns({run});
-		reporter.Finalize();
+		reporter->SetOutputStream(&output);
+		reporter->SetErrorStream(&errors);
+		reporter->ReportContext(*context_);
+		reporter->ReportRuns(runs_); // all at once: CSV has the columns of those it is given first
+		reporter->Finalize();
 		return output.str();
 	}
 
-	bool any() const { return !runs_.empty(); }
-
 private:
+	static std::unique_ptr<BenchmarkReporter> make(Format format)
+	{
+// The library has been about to remove this class for years.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+		if (format == Format::csv)
+			return std::make_unique<benchmark::CSVReporter>();
+#pragma GCC diagnostic pop
+		if (format == Format::json)
+			return std::make_unique<benchmark::JSONReporter>();
+		return std::make_unique<benchmark::ConsoleReporter>(benchmark::ConsoleReporter::OO_None);
+	}
+
 	void shorten(Run *run) const
 	{
 		benchmark::UserCounters few;
@@ -279,9 +288,9 @@ void gather_context(const bench_session *session, std::map<std::string, std::str
 // ---- Google Benchmark's options -------------------------------------------------------------------------------------------
 
 struct Flags {
-	std::vector<std::string> passed; // to the library
-	std::vector<std::string> outs;   // files for the JSON
-	Reporter::Format format = Reporter::Format::console;
+	std::vector<std::string> passed;                     // to the library
+	std::vector<std::pair<std::string, Format>> outs;    // files to write
+	Format format = Format::console;
 	bool list_only = false;
 };
 
@@ -302,6 +311,11 @@ bool is_format(const bench_session *session, const char *argument, const std::st
 		return true;
 	std::fprintf(stderr, "capacitor %s: %s: the formats are console, json, csv\n", session->command, argument);
 	return false;
+}
+
+Format format_of(const std::string &name)
+{
+	return name == "json" ? Format::json : name == "csv" ? Format::csv : Format::console;
 }
 
 // Sorts out what the library must not do itself: it would not write whole files, nor number our repetitions.
@@ -337,22 +351,16 @@ bool read_flags(bench_session *session, Flags *flags)
 		if (flag_value(argument, "--benchmark_format", &value) && !is_format(session, argument, value))
 			return false;
 		if (flag_value(argument, "--benchmark_format", &value))
-			flags->format = value == "json"  ? Reporter::Format::json
-			                : value == "csv" ? Reporter::Format::csv
-			                                 : Reporter::Format::console;
+			flags->format = format_of(value);
 		flags->passed.push_back(argument);
 	}
 	if (session->out)
-		flags->outs.push_back(session->out);
-	if (!out.empty() && out_format == "json") {
-		flags->outs.push_back(out);
-	} else if (!out.empty()) {
-		flags->passed.push_back("--benchmark_out=" + out);
-		flags->passed.push_back("--benchmark_out_format=" + out_format);
-	}
+		flags->outs.emplace_back(session->out, Format::json);
+	if (!out.empty())
+		flags->outs.emplace_back(out, format_of(out_format));
 	// The environment may ask for repetitions as well; ours are registered one by one.
 	flags->passed.push_back("--benchmark_repetitions=1");
-	for (const std::string &path : flags->outs)
+	for (const auto &[path, format] : flags->outs)
 		if (!flags->list_only && !bench_can_write(session->command, path.c_str()))
 			return false;
 	return true;
@@ -393,23 +401,34 @@ void register_all(const bench_session *session, bool once, Progress *progress)
 				->Unit(benchmark::kNanosecond);
 }
 
+// On stderr, where it is in nobody's way. With a filter it is not known how many are left.
+void tell_plan(const bench_session *session)
+{
+	std::fprintf(stderr, "capacitor %s: points: %zu, each measured %u times", session->command, session->count,
+	             session->repetitions);
+	if (session->expected_s > 0)
+		std::fprintf(stderr, ", about %.0f s", session->expected_s * session->repetitions + 0.5);
+	std::fputc('\n', stderr);
+}
+
 int finish(const bench_session *session, const Flags &flags, const Reporter &reporter, const Progress &progress)
 {
 	char error[BENCH_ERROR_BYTES];
 	int status = progress.failed ? COMMAND_FAIL : COMMAND_OK;
-	std::string json;
 
 	// Only now, or the console would begin with all of it.
 	for (const auto &[key, value] : progress.context)
 		benchmark::AddCustomContext(key, value);
-	json = reporter.json();
-	if (flags.format == Reporter::Format::json)
-		std::cout << json;
-	for (const std::string &path : flags.outs)
-		if (!results_write_file(path.c_str(), json.data(), json.size(), error, sizeof(error))) {
+	if (flags.format != Format::console)
+		std::cout << reporter.text(flags.format);
+	for (const auto &[path, format] : flags.outs) {
+		std::string text = reporter.text(format);
+
+		if (!results_write_file(path.c_str(), text.data(), text.size(), error, sizeof(error))) {
 			std::fprintf(stderr, "capacitor %s: %s\n", session->command, error);
 			status = COMMAND_FAIL;
 		}
+	}
 	if (!std::cout.flush()) {
 		std::fprintf(stderr, "capacitor %s: standard output could not be written\n", session->command);
 		status = COMMAND_FAIL;
@@ -427,8 +446,10 @@ int run(bench_session *session)
 	if (!read_flags(session, &flags) || !initialize(session, &flags))
 		return COMMAND_USAGE;
 	register_all(session, flags.list_only, &progress);
-	if (!flags.list_only && (!flags.outs.empty() || flags.format == Reporter::Format::json))
+	if (!flags.list_only && (!flags.outs.empty() || flags.format == Format::json))
 		gather_context(session, &progress.context);
+	if (!flags.list_only && benchmark::GetBenchmarkFilter().empty())
+		tell_plan(session);
 
 	Reporter reporter(session, &progress, flags.format);
 	size_t matched = benchmark::RunSpecifiedBenchmarks(&reporter);

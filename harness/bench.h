@@ -38,6 +38,7 @@ struct bench_session {
 	struct bench_entry *entries;
 	size_t count;
 	unsigned repetitions;
+	double expected_s; /* for all entries once; 0: not known */
 	/* Measures an entry. False: `error` says what failed; the others go on. */
 	bool (*run)(void *context, unsigned repetition, struct metrics *metrics, char error[BENCH_ERROR_BYTES]);
 	const char *out; /* NULL, or the file for the JSON */
@@ -56,8 +57,7 @@ void bench_add_fact(struct bench_session *session, const char *key, const char *
 bool bench_can_write(const char *command, const char *path);
 
 /*
- * Reads what bench_run needs to know about Google Benchmark's options before it starts, and prints what is going to be
- * done. Returns the exit status: COMMAND_OK; COMMAND_FAIL when an entry failed or the results could not be written;
+ * Runs all entries, all repetitions. Returns the exit status: COMMAND_OK; COMMAND_FAIL when an entry failed or the results could not be written;
  * COMMAND_USAGE for options that are wrong, or a filter that leaves nothing.
  */
 int bench_run(struct bench_session *session);

@@ -425,10 +425,7 @@ static int run(struct request *request)
 		status = COMMAND_FAIL;
 	} else if (make_grid(request, points, workspace)) {
 		add_facts(request);
-		fprintf(stderr, "capacitor bench: %zu points, %" PRIu64 " times each: about %.0f s\n", session->count,
-		        request->repetitions,
-		        (double)session->count * (double)request->repetitions *
-		                ((request->window_s + request->warmup_s) * 1.2 + POINT_OVERHEAD_S));
+		session->expected_s = (double)session->count * ((request->window_s + request->warmup_s) * 1.2 + POINT_OVERHEAD_S);
 		status = bench_run(session);
 	}
 	point_workspace_free(workspace);

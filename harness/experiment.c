@@ -166,25 +166,43 @@ static bool write_json(struct run *run, const char *name, const json_t *json)
 	return written;
 }
 
+/* A new folder under `out`, called after the time and the commit; runs of one second are told apart by a number. */
+static bool make_folder(struct run *run, const char *out)
+{
+	time_t now = time(NULL);
+	char number[16] = "";
+	struct tm utc;
+
+	gmtime_r(&now, &utc);
+	if (!results_make_folder(out, run->error, RUN_ERROR_BYTES))
+		return false;
+	for (unsigned i = 2; i < 100; i++) {
+		snprintf(run->folder, sizeof run->folder, "%.3900s/%04d%02d%02dT%02d%02d%02dZ-%s%s%s", out, utc.tm_year + 1900,
+		         utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, BUILD_COMMIT,
+		         strcmp(BUILD_DIRTY, "yes") == 0 ? "-dirty" : "", number);
+		if (mkdir(run->folder, 0777) == 0)
+			return true;
+		if (errno != EEXIST)
+			break;
+		snprintf(number, sizeof number, "-%u", i);
+	}
+	snprintf(run->error, sizeof run->error, "%.400s: cannot be made: %s", run->folder, strerror(errno));
+	return false;
+}
+
 static bool open_folder(struct run *run, const char *out, const char *traces)
 {
 	json_t *plan = plan_json(run, traces);
 	char path[RUN_PATH_BYTES];
-	time_t now = time(NULL);
 	bool fine = true, resumed;
 	json_t *environment;
-	struct tm utc;
 
 	resumed = find_unfinished(run, out, plan);
 	if (resumed) {
 		printf("Going on with %s, which was interrupted.\n", run->folder);
 	} else {
-		gmtime_r(&now, &utc);
-		snprintf(run->folder, sizeof run->folder, "%.3900s/%04d%02d%02dT%02d%02d%02dZ-%s%s", out, utc.tm_year + 1900,
-		         utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, BUILD_COMMIT,
-		         strcmp(BUILD_DIRTY, "yes") == 0 ? "-dirty" : "");
 		environment = environment_json();
-		fine = environment && results_make_folder(run->folder, run->error, RUN_ERROR_BYTES) &&
+		fine = environment && make_folder(run, out) &&
 		       write_json(run, "env.json", environment) && write_json(run, "plan.json", plan);
 		json_decref(environment);
 	}

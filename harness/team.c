@@ -2,33 +2,45 @@
 /*
  * A team of threads; see team.h.
  *
- * The gate, the phases and the ends of bodies are under one mutex, because they happen a few times in a run; only the
- * phase is read without it, by every member after every few operations.
+ * Who is ready and who has ended is kept under one mutex, because that happens twice in a run. The phase is read without
+ * it, by every member after every few operations. So is the gate: members that wait for it sleep on a futex, which wakes
+ * them all at once; a condition variable would hand them its mutex one after the other, and the last of a thousand
+ * threads would have to wait for as many others to be scheduled, which are running already.
  */
 #include "harness/team.h"
 
 #include <errno.h>
 #include <hwloc.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 /* How far apart the reading of the time before and after the counts may be; more, and the coordinator was interrupted
  * in between and reads again. A window is 10 ms at least: 100 us are 1 % of that. */
 #define READING_NS    100000
 #define READINGS_MAX  10
 
+enum gate {
+	GATE_CLOSED,
+	GATE_OPEN,
+	GATE_GIVEN_UP, /* it will never open */
+};
+
 struct team {
 	/* Read by all members, written three times in a run. */
 	alignas(LINE_PAIR_BYTES) _Atomic int phase;
+	_Atomic uint32_t gate;
 
 	alignas(LINE_PAIR_BYTES) pthread_mutex_t mutex;
 	pthread_cond_t changed;
 	unsigned ready, ended; /* members that came to the gate; whose bodies returned */
-	bool open, given_up;   /* the gate: open, or never to be opened */
 	bool failed;           /* a body returned false */
 	pthread_barrier_t meeting;
 	enum team_phase agreed;
@@ -150,19 +162,26 @@ static void *member_main(void *argument)
 	return NULL;
 }
 
+/* PAIRS: set_gate(). What the coordinator did before it opened the gate happened before what members do after it. */
 bool team_ready(struct team_member *member)
 {
 	struct team *team = member->team;
-	bool open;
+	uint32_t gate;
 
 	pthread_mutex_lock(&team->mutex);
 	team->ready++;
 	pthread_cond_broadcast(&team->changed);
-	while (!team->open && !team->given_up)
-		pthread_cond_wait(&team->changed, &team->mutex);
-	open = team->open;
 	pthread_mutex_unlock(&team->mutex);
-	return open;
+	while ((gate = load_acquire(&team->gate)) == GATE_CLOSED)
+		syscall(SYS_futex, &team->gate, FUTEX_WAIT_PRIVATE, GATE_CLOSED, NULL, NULL, 0);
+	return gate == GATE_OPEN;
+}
+
+/* PAIRS: team_ready(). */
+static void set_gate(struct team *team, enum gate gate)
+{
+	store_release(&team->gate, (uint32_t)gate);
+	syscall(SYS_futex, &team->gate, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
 /* Relaxed: the phase says when to count, and publishes nothing else. */
@@ -295,11 +314,9 @@ static bool open_gate(struct team *team)
 	while (team->ready + team->ended < team->plan->threads && !team->failed)
 		pthread_cond_wait(&team->changed, &team->mutex);
 	open = team->ready == team->plan->threads && !team->failed;
-	team->open = open;
-	team->open_ns = now_ns();
-	team->given_up = !open;
-	pthread_cond_broadcast(&team->changed);
 	pthread_mutex_unlock(&team->mutex);
+	team->open_ns = now_ns();
+	set_gate(team, open ? GATE_OPEN : GATE_GIVEN_UP);
 	return open;
 }
 
@@ -350,10 +367,7 @@ static bool start(struct team *team, char error[TEAM_ERROR_BYTES])
 			continue;
 		snprintf(error, TEAM_ERROR_BYTES, "thread %u of %u cannot be made: %s", i + 1, team->plan->threads,
 		         strerror(status));
-		pthread_mutex_lock(&team->mutex);
-		team->given_up = true;
-		pthread_cond_broadcast(&team->changed);
-		pthread_mutex_unlock(&team->mutex);
+		set_gate(team, GATE_GIVEN_UP);
 		while (i-- > 0)
 			pthread_join(team->threads[i], NULL);
 		return false;

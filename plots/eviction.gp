@@ -9,7 +9,7 @@ set ylabel "hit ratio"
 set logscale x
 tick = STATS_max > 0 ? "%.0s %cB" : "%.0s %c"
 set xtics ()
-do for [e = 0:14] { do for [digit in "1 2 5"] { set xtics add (gprintf(tick, digit * 10.0 ** e) digit * 10.0 ** e) } }
+do for [e = 0:14] { do for [digit in "1 3"] { set xtics add (gprintf(tick, digit * 10.0 ** e) digit * 10.0 ** e) } }
 set format y "%g"
 set autoscale xfix
 set offsets graph 0.04, graph 0.04, 0, 0

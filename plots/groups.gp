@@ -14,5 +14,6 @@ place(who, i) = of(who, group_of(strcol(group)) + beside(i) * 0.8 / words(series
 
 set xrange [0.5:words(groups) + 0.5]
 set xtics () scale 0
+if (strlen(groups) > 60) { set xtics rotate by 20 right }
 set for [g = 1:words(groups)] xtics add (word(groups, g) g)
 do for [g = 1:words(groups) - 1] { set arrow g from g + 0.5, graph 0 to g + 0.5, graph 1 nohead back lc "#DDDDDD" lw 0.8 }

@@ -2,7 +2,7 @@
 # Get, set and delete on a hot set, against the targets (dashes).
 load style
 load groups_part
-set bmargin 4
+set bmargin 6.2
 set ylabel "ns per operation"
 set format y "%g"
 set yrange [0:*]
@@ -11,7 +11,7 @@ target(mix) = mix eq "100-0-0" ? 100 : mix eq "0-100-0" ? 200 : mix eq "0-0-100"
 set xtics ()
 do for [g = 1:words(groups)] {
 	wanted_ns = target(word(groups, g))
-	set xtics add (label_of(word(groups, g)).(wanted_ns > 0 ? sprintf("\ntarget: below %d ns", wanted_ns) : "") g)
+	set xtics add (label_of(word(groups, g)).(wanted_ns > 0 ? sprintf("\ntarget < %d ns", wanted_ns) : "") g)
 	if (wanted_ns > 0) { set arrow 20 + g from g - 0.47, first wanted_ns to g + 0.47, first wanted_ns nohead back lc "#B00000" dt 2 lw 1.4 }
 }
 do for [format in "svg pdf"] {

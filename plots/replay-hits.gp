@@ -3,7 +3,6 @@
 load style
 load groups_part
 unset xlabel
-set xtics rotate by 15 right font ",11"
 set ylabel "hit ratio (objects)"
 set format y "%g"
 set yrange [0:*]

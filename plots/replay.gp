@@ -3,7 +3,6 @@
 load style
 load groups_part
 unset xlabel
-set xtics rotate by 15 right font ",11"
 set ylabel "requests per second"
 set logscale y
 do for [format in "svg pdf"] {

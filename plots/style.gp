@@ -36,7 +36,7 @@ beside(i) = i - (words(series) + 1) / 2.0
 set border 3 lw 0.8 lc "#444444"
 set tics nomirror scale 0.6 textcolor "#222222"
 set grid ytics lc "#DDDDDD" lw 0.6 lt 1
-set key outside right center vertical Left reverse samplen 2 spacing 1.15 noautotitle
+set key bmargin center horizontal Left reverse samplen 2 width 1 height 1 maxrows 2 noautotitle
 set errorbars 0.4
 set pointsize 0.8
 set pointintervalbox 0
@@ -48,13 +48,13 @@ path_end(path) = strstrt(path, "/") ? path_end(path[strstrt(path, "/") + 1:*]) :
 folder_of(path) = path[1:strlen(path) - strlen(path_end(path)) - 1]
 run = path_end(folder_of(data))
 panel_text = each eq "threads" ? panel.(panel eq "1" ? " thread" : " threads").(cores > 0 ? sprintf(", %d cores", cores) : "") \
-           : each eq "mix" ? "mix ".panel." (get-set-delete, percent)" : panel
-set label 90 panel_text at graph 0, graph 1.045 left textcolor "#444444" font ",11"
-set label 91 "run ".run at screen 0.995, screen 0.022 right textcolor "#999999" font ",8"
+           : each eq "mix" ? "mix ".panel : panel
+set label 90 panel_text at graph 0, graph 1.045 left textcolor "#444444"
+set label 91 "run ".run at screen 0.995, screen 0.022 right textcolor "#999999" font ",7"
 
 # ---- Each figure is drawn twice, `do for [format in "svg pdf"] { eval value(format); plot ... }` ----
-svg = "set terminal svg size 720,430 dynamic noenhanced font 'Helvetica,13' background '#FFFFFF'; set output out.'.svg'"
-pdf = "set terminal pdfcairo size 13cm,7.8cm noenhanced font 'Helvetica,10' fontscale 0.9 linewidth 1.1; set output out.'.pdf'"
+svg = "set terminal svg size 720,450 dynamic noenhanced font 'Helvetica,13' background '#FFFFFF'; set output out.'.svg'"
+pdf = "set terminal pdfcairo size 13cm,8.3cm noenhanced font 'Helvetica,9' fontscale 0.7 linewidth 1.1; set output out.'.pdf'"
 
 # ---- Parts of figures, to be loaded ----
 parts = style[1:strlen(style) - strlen("style.gp")]

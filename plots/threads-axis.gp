@@ -9,7 +9,7 @@ stats data using (column("oversubscribed") > 0 ? 0 : column("threads")) nooutput
 fits = STATS_max
 if (last > fits) { \
 	set object 1 rectangle from (fits > 0 ? fits * 1.41 : 0.87), graph 0 to last * 1.2, graph 1 behind fillcolor "#EEEEEE" fillstyle solid noborder; \
-	set label 1 "more threads than cores" at last * 1.17, graph 1.045 right textcolor "#777777" font ",10" }
+	set label 1 "threads > cores" at last * 1.17, graph 1.045 right textcolor "#777777" }
 set xrange [0.85:last * 1.2]
 # Side by side.
 at_threads(who, i) = of(who, column("threads") * 2 ** (0.035 * beside(i)))

@@ -45,7 +45,7 @@
 #include <urcu/rculfhash.h>
 
 /* A sealed batch costs a request to the helper thread: worth it from this many entries on. */
-#define BATCH_ENTRIES 256
+#define BATCH_ENTRIES 128
 
 /* How many ready entries a store takes: one, which becomes the block of this thread's next store, so that a store which
  * retires one entry allocates nothing; two when more than a batch is waiting. */

@@ -130,6 +130,7 @@ static void test_threads_add_up(struct rig *rig)
 	struct tally tally = {.lookups = {0}};
 	struct crew crew;
 
+	rig->config.threads_max = TALLY_THREADS + 1; /* up to the last slot */
 	rig_open(rig);
 	crew_start(&crew, rig, TALLY_THREADS, tally_member, &tally);
 	crew_finish(&crew);
