@@ -8,7 +8,9 @@
  *
  * The loop of a mix runs through the thread's stream, batch by batch, until the coordinator says stop. A mix of deletes
  * only would soon find nothing to delete. So there each thread works on keys of its own, in rounds: delete some thousand
- * of them, all threads at the same time, which is measured; put them back, which is not.
+ * of them, all threads at the same time, which is measured; put them back, which is not. The time of a round is that
+ * from its common start to the end of its last thread: the time of each thread for itself would leave out that threads
+ * which share a processor wait for each other.
  */
 #include "harness/point.h"
 
@@ -25,8 +27,10 @@
 #define BATCH_LARGE    1 /* for values of at least this many bytes: */
 #define LARGE_BYTES    4096
 
-/* Deletes of one round: long beside the time that threads need to wake up at the meeting before. */
+/* Deletes of one round: long beside the time that threads need to wake up at the meeting before it. When each has a
+ * processor for itself, they wait for the same moment besides: */
 #define ROUND          16384
+#define ROUND_LEAD_NS  30000
 
 /* A set that is refused while memory is reclaimed is tried again so often while filling. */
 #define FILL_ATTEMPTS  20
@@ -46,6 +50,11 @@ struct job {
 	struct workload *workload;
 	uint64_t fill_keys;
 	bool fill;
+
+	/* Of rounds of deletes; all relaxed: the meetings of the team order them. */
+	uint64_t round_lead_ns;
+	_Atomic uint64_t round_begin_ns; /* 0: nobody has begun this round */
+	_Atomic uint64_t round_end_ns;   /* when the last thread so far ended */
 };
 
 struct point_workspace {
@@ -226,17 +235,44 @@ static void put_back(struct runner *runner, const struct job *job, uint64_t firs
 	runner->excluded.bytes += after.bytes - before.bytes;
 }
 
-static void delete_round(struct runner *runner, const struct job *job, uint64_t first_rank, uint64_t ranks)
+/* The time at which all threads begin a round: who comes first chooses it. */
+static uint64_t begin_round(struct job *job)
+{
+	uint64_t begin_ns = 0, chosen_ns = latency_monotonic_ns() + job->round_lead_ns;
+
+	if (compare_exchange_relaxed(&job->round_begin_ns, &begin_ns, chosen_ns))
+		begin_ns = chosen_ns;
+	if (job->round_lead_ns > 0)
+		while (latency_monotonic_ns() < begin_ns)
+			;
+	return begin_ns;
+}
+
+static void end_round(struct job *job)
+{
+	uint64_t now_ns = latency_monotonic_ns(), last_ns = load_relaxed(&job->round_end_ns);
+
+	while (now_ns > last_ns && !compare_exchange_relaxed(&job->round_end_ns, &last_ns, now_ns))
+		;
+}
+
+/* Deletes the keys of some ranks, and counts the time until all members have done so with theirs. */
+static void delete_round(struct runner *runner, struct job *job, uint64_t first_rank, uint64_t ranks)
 {
 	const struct workload *workload = job->workload;
-	uint64_t begin_ns = latency_monotonic_ns();
+	uint64_t begin_ns = begin_round(job);
 
 	for (uint64_t i = 0; i < ranks; i++) {
 		uint32_t key = workload_key_of_rank(first_rank + i, workload->key_step, workload->keys);
 
 		perform_timed(runner, job, (uint32_t)WORKLOAD_DELETE << WORKLOAD_KEY_BITS | key);
 	}
-	runner->count[RUNNER_BATCH_NS] += latency_monotonic_ns() - begin_ns;
+	end_round(job);
+	team_meet(runner->member);
+	runner->count[RUNNER_BATCH_NS] += load_relaxed(&job->round_end_ns) - begin_ns;
+	if (runner->member->index == 0)
+		store_relaxed(&job->round_begin_ns, 0);
+	team_publish(runner->member, runner->count);
 }
 
 static bool delete_body(struct team_member *member)
@@ -260,8 +296,6 @@ static bool delete_body(struct team_member *member)
 		if (runner->phase == TEAM_STOP)
 			break;
 		delete_round(runner, job, at, ranks);
-		team_publish(member, runner->count);
-		team_meet(member);
 		put_back(runner, job, at, ranks);
 		at = at + ranks < end ? at + ranks : first;
 	}
@@ -370,7 +404,7 @@ static bool fill(struct job *job, char error[POINT_ERROR_BYTES])
 	return false;
 }
 
-/* The time of a run in rounds is the time of its deletes, and its statistics are of more than deletes. */
+/* The time of a run in rounds is the time of its rounds of deletes, and its statistics are of more than deletes. */
 static bool correct_rounds(const struct job *job, struct team_result *result, struct metrics *metrics,
                            char error[POINT_ERROR_BYTES])
 {
@@ -430,6 +464,7 @@ static bool run_on(const struct capacitor_info *implementation, const struct poi
 	bool done;
 
 	on.implementation = implementation;
+	job.round_lead_ns = point->threads > 1 && point->threads <= team_processors() ? ROUND_LEAD_NS : 0;
 	job.fill = point->fill && !(implementation->lacks & CAPACITOR_LACKS_STORAGE);
 	if (!create(&on, implementation, &cache, error))
 		return false;

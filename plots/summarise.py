@@ -37,12 +37,20 @@ def summarise(values):
     return numpy.median(values), values[low], values[high]
 
 
+def is_number(text):
+    try:
+        return numpy.isfinite(float(text))
+    except ValueError:
+        return False
+
+
 def main(path):
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-        if not rows:
-            sys.exit(f"summarise.py: {path} has no rows")
-    names = list(rows[0])
+    with open(path, newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        rows = list(reader)
+        names = reader.fieldnames
+        if not names:
+            sys.exit(f"summarise.py: {path} is empty")
     parameters = [name for name in names if name in PARAMETERS]
     metrics = [name for name in names if name not in PARAMETERS and name != "repetition"]
     points = {}
@@ -56,11 +64,13 @@ def main(path):
     for key, repetitions in points.items():
         cells = []
         for metric in metrics:
-            try:
+            texts = [row[metric] for row in repetitions if not is_number(row[metric])]
+            if not texts:
                 cells += [f"{value:.9g}" for value in summarise([float(row[metric]) for row in repetitions])]
-            except ValueError:  # some repetition has a text there
-                text = next(row[metric] for row in repetitions if not row[metric].replace(".", "", 1).isdigit())
-                cells += [text, "-", "-"]
+            elif len(texts) == len(repetitions):
+                cells += [texts[0], "-", "-"]
+            else:  # those that have it may be the lucky ones: no median of a part
+                cells += [f"{texts[0]} (in {len(texts)} of {len(repetitions)} repetitions)", "-", "-"]
         coverage = order_statistics(len(repetitions))[2]
         out.writerow(list(key) + [len(repetitions), f"{coverage:.4f}"] + cells)
 
