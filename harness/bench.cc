@@ -46,6 +46,7 @@ struct Progress {
 	size_t entry = 0;
 	unsigned repetition = 0;
 	size_t failed = 0;
+	std::string last_error;
 	// What the JSON says besides the runs: the environment, what was asked for, and for each metric that was not to be
 	// had "unavailable:<implementation>:<metric>" and the reason.
 	std::map<std::string, std::string> context;
@@ -77,6 +78,7 @@ void measure(benchmark::State &state, const bench_session *session, size_t entry
 	}
 	if (!done) {
 		progress->failed++;
+		progress->last_error = error;
 		state.SkipWithError(error);
 		return;
 	}
@@ -434,7 +436,8 @@ int finish(const bench_session *session, const Flags &flags, const Reporter &rep
 		status = COMMAND_FAIL;
 	}
 	if (progress.failed)
-		std::fprintf(stderr, "capacitor %s: %zu of the runs failed\n", session->command, progress.failed);
+		std::fprintf(stderr, "capacitor %s: runs that failed: %zu; the last: %s\n", session->command, progress.failed,
+		             progress.last_error.c_str());
 	return status;
 }
 

@@ -57,8 +57,8 @@ void bench_add_fact(struct bench_session *session, const char *key, const char *
 bool bench_can_write(const char *command, const char *path);
 
 /*
- * Runs all entries, all repetitions. Returns the exit status: COMMAND_OK; COMMAND_FAIL when an entry failed or the results could not be written;
- * COMMAND_USAGE for options that are wrong, or a filter that leaves nothing.
+ * Runs all entries, all repetitions. Returns the exit status: COMMAND_OK; COMMAND_FAIL when an entry failed or the
+ * results could not be written; COMMAND_USAGE for options that are wrong, or a filter that leaves nothing.
  */
 int bench_run(struct bench_session *session);
 

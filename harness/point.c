@@ -6,11 +6,11 @@
  * the whole team, which first proves by a marker that it shares one cache; measure; and measure the same streams against
  * null, for a fifth of the time, so that each figure comes with what the harness itself costs.
  *
- * The loop of a mix runs through the thread's stream, batch by batch, until the coordinator says stop. A mix of deletes
+ * The loop of a mix runs through the thread's stream until the coordinator says stop. A mix of deletes
  * only would soon find nothing to delete. So there each thread works on keys of its own, in rounds: delete some thousand
- * of them, all threads at the same time, which is measured; put them back, which is not. The time of a round is that
- * from its common start to the end of its last thread: the time of each thread for itself would leave out that threads
- * which share a processor wait for each other.
+ * of them, all threads at the same time, which is measured; put them back, which is not. Where each thread has a processor
+ * for itself, its own time counts. Where threads share processors, that would leave out that they wait for each other:
+ * there the time of a round is that from its first thread's beginning to its last one's end.
  */
 #include "harness/point.h"
 
@@ -22,15 +22,10 @@
 
 #include "harness/runner.h"
 
-/* Operations between two looks at the coordinator's word: few enough that a batch is short beside a window. */
-#define BATCH          16
-#define BATCH_LARGE    1 /* for values of at least this many bytes: */
-#define LARGE_BYTES    4096
-
-/* Deletes of one round: long beside the time that threads need to wake up at the meeting before it. When each has a
- * processor for itself, they wait for the same moment besides: */
-#define ROUND          16384
-#define ROUND_LEAD_NS  30000
+/* Deletes of one round, by all threads: few enough for many rounds in a window, and those of one thread long beside what
+ * it takes to begin at the same time. */
+#define ROUND     16384
+#define ROUND_MIN 512
 
 /* A set that is refused while memory is reclaimed is tried again so often while filling. */
 #define FILL_ATTEMPTS  20
@@ -52,7 +47,8 @@ struct job {
 	bool fill;
 
 	/* Of rounds of deletes; all relaxed: the meetings of the team order them. */
-	uint64_t round_lead_ns;
+	bool oversubscribed;
+	_Atomic uint64_t arrived;        /* threads that were ready to begin, in all rounds */
 	_Atomic uint64_t round_begin_ns; /* 0: nobody has begun this round */
 	_Atomic uint64_t round_end_ns;   /* when the last thread so far ended */
 };
@@ -72,7 +68,7 @@ static enum capacitor_result set(struct runner *runner, const struct workload *w
 	                                             CAPACITOR_TTL_DEFAULT);
 
 	if (result == CAPACITOR_STORED)
-		runner->count[RUNNER_VALUE_BYTES] += workload->value_bytes;
+		runner_count(runner, RUNNER_VALUE_BYTES, workload->value_bytes);
 	else
 		runner_check(runner, result);
 	return result;
@@ -90,10 +86,10 @@ static inline void perform(struct runner *runner, const struct job *job, uint32_
 	case WORKLOAD_GET:
 		result = capacitor_get(runner->handle, key, workload->key_bytes, runner->buffer, runner->buffer_bytes,
 		                       &value_bytes);
-		runner->count[RUNNER_GETS]++;
+		runner_count(runner, RUNNER_GETS, 1);
 		if (result == CAPACITOR_HIT) {
-			runner->count[RUNNER_HITS]++;
-			runner->count[RUNNER_VALUE_BYTES] += value_bytes;
+			runner_count(runner, RUNNER_HITS, 1);
+			runner_count(runner, RUNNER_VALUE_BYTES, value_bytes);
 		} else if (result != CAPACITOR_MISS) {
 			runner_check(runner, result);
 		} else if (job->fill) {
@@ -106,12 +102,12 @@ static inline void perform(struct runner *runner, const struct job *job, uint32_
 	case WORKLOAD_DELETE:
 		result = capacitor_delete(runner->handle, key, workload->key_bytes);
 		if (result == CAPACITOR_MISS)
-			runner->count[RUNNER_DELETE_MISSES]++;
+			runner_count(runner, RUNNER_DELETE_MISSES, 1);
 		else if (result != CAPACITOR_HIT)
 			runner_check(runner, result);
 		break;
 	}
-	runner->count[RUNNER_OPERATIONS]++;
+	runner_count(runner, RUNNER_OPERATIONS, 1);
 }
 
 static inline void perform_timed(struct runner *runner, const struct job *job, uint32_t operation)
@@ -199,8 +195,6 @@ static bool mix_body(struct team_member *member)
 	struct job *job = member->context;
 	struct runner *runner = runner_enter(&job->run, member);
 	const uint32_t *stream = job->workload->stream[member->index];
-	size_t batch = job->point->value_bytes >= LARGE_BYTES ? BATCH_LARGE : BATCH;
-	size_t length = job->workload->length / batch * batch;
 
 	if (!runner)
 		return false;
@@ -208,11 +202,10 @@ static bool mix_body(struct team_member *member)
 		runner_leave(runner);
 		return true;
 	}
-	for (size_t at = 0; runner->phase != TEAM_STOP; at = at + batch < length ? at + batch : 0) {
-		for (size_t i = at; i < at + batch; i++)
-			perform_timed(runner, job, stream[i]);
-		team_publish(member, runner->count);
-		runner_note_phase(runner, team_phase(member));
+	for (size_t i = 0; runner->phase != TEAM_STOP; i = i + 1 < job->workload->length ? i + 1 : 0) {
+		perform_timed(runner, job, stream[i]);
+		if (team_phase(member) != runner->phase)
+			runner_note_phase(runner, team_phase(member));
 	}
 	return runner_leave(runner);
 }
@@ -235,44 +228,47 @@ static void put_back(struct runner *runner, const struct job *job, uint64_t firs
 	runner->excluded.bytes += after.bytes - before.bytes;
 }
 
-/* The time at which all threads begin a round: who comes first chooses it. */
-static uint64_t begin_round(struct job *job)
+/* All threads begin at the same time. They have just met, but a meeting wakes them one after the other: those with a
+ * processor for themselves wait for the last without sleeping again. */
+static uint64_t begin_round(struct runner *runner, struct job *job)
 {
-	uint64_t begin_ns = 0, chosen_ns = latency_monotonic_ns() + job->round_lead_ns;
+	uint64_t threads = runner->member->threads, begin_ns = 0, now_ns;
 
-	if (compare_exchange_relaxed(&job->round_begin_ns, &begin_ns, chosen_ns))
-		begin_ns = chosen_ns;
-	if (job->round_lead_ns > 0)
-		while (latency_monotonic_ns() < begin_ns)
+	if (!job->oversubscribed) {
+		uint64_t all = fetch_add_relaxed(&job->arrived, 1) / threads * threads + threads;
+
+		while (load_relaxed(&job->arrived) < all)
 			;
-	return begin_ns;
+		return latency_monotonic_ns();
+	}
+	now_ns = latency_monotonic_ns();
+	return compare_exchange_relaxed(&job->round_begin_ns, &begin_ns, now_ns) ? now_ns : begin_ns;
 }
 
-static void end_round(struct job *job)
+/* The end of the round that began then: of this thread's part, or of everybody's. Afterwards all have ended. */
+static uint64_t end_round(struct runner *runner, struct job *job)
 {
 	uint64_t now_ns = latency_monotonic_ns(), last_ns = load_relaxed(&job->round_end_ns);
 
 	while (now_ns > last_ns && !compare_exchange_relaxed(&job->round_end_ns, &last_ns, now_ns))
 		;
+	team_meet(runner->member);
+	if (runner->member->index == 0)
+		store_relaxed(&job->round_begin_ns, 0);
+	return job->oversubscribed ? load_relaxed(&job->round_end_ns) : now_ns;
 }
 
-/* Deletes the keys of some ranks, and counts the time until all members have done so with theirs. */
 static void delete_round(struct runner *runner, struct job *job, uint64_t first_rank, uint64_t ranks)
 {
 	const struct workload *workload = job->workload;
-	uint64_t begin_ns = begin_round(job);
+	uint64_t begin_ns = begin_round(runner, job);
 
 	for (uint64_t i = 0; i < ranks; i++) {
 		uint32_t key = workload_key_of_rank(first_rank + i, workload->key_step, workload->keys);
 
 		perform_timed(runner, job, (uint32_t)WORKLOAD_DELETE << WORKLOAD_KEY_BITS | key);
 	}
-	end_round(job);
-	team_meet(runner->member);
-	runner->count[RUNNER_BATCH_NS] += load_relaxed(&job->round_end_ns) - begin_ns;
-	if (runner->member->index == 0)
-		store_relaxed(&job->round_begin_ns, 0);
-	team_publish(runner->member, runner->count);
+	runner_count(runner, RUNNER_BATCH_NS, end_round(runner, job) - begin_ns);
 }
 
 static bool delete_body(struct team_member *member)
@@ -281,7 +277,8 @@ static bool delete_body(struct team_member *member)
 	struct runner *runner = runner_enter(&job->run, member);
 	uint64_t first = job->workload->keys * member->index / member->threads;
 	uint64_t end = job->workload->keys * (member->index + 1) / member->threads;
-	uint64_t at = first;
+	uint64_t most = ROUND / member->threads < ROUND_MIN ? ROUND_MIN : ROUND / member->threads;
+	uint64_t at = first, rounds = 0;
 
 	if (!runner)
 		return false;
@@ -290,15 +287,21 @@ static bool delete_body(struct team_member *member)
 		return true;
 	}
 	for (;;) {
-		uint64_t ranks = end - at < ROUND ? end - at : ROUND;
+		uint64_t ranks = end - at < most ? end - at : most;
+		enum team_phase phase = team_agree(member);
 
-		runner_note_phase(runner, team_agree(member));
-		if (runner->phase == TEAM_STOP)
+		/* A round is measured as a whole, and one is measured at least, however short the window was. */
+		if (phase == TEAM_STOP && rounds > 0)
 			break;
+		if (phase != TEAM_WARMUP) {
+			runner_note_phase(runner, TEAM_WINDOW);
+			rounds++;
+		}
 		delete_round(runner, job, at, ranks);
 		put_back(runner, job, at, ranks);
 		at = at + ranks < end ? at + ranks : first;
 	}
+	runner_note_phase(runner, TEAM_STOP);
 	return runner_leave(runner);
 }
 
@@ -411,8 +414,14 @@ static bool correct_rounds(const struct job *job, struct team_result *result, st
 	static const enum metric mixed[] = {
 		METRIC_EVICTIONS_PER_OP, METRIC_LOCKS_PER_OP, METRIC_LOCK_WAITS_PER_OP, METRIC_LOCK_WAIT_NS_PER_OP,
 		METRIC_CAS_FAILURES_PER_OP, METRIC_BUSY_PER_OP, METRIC_GRACE_PERIODS_PER_S, METRIC_TABLE_REBUILDS};
-	uint64_t operations = result->count[RUNNER_OPERATIONS], misses = result->count[RUNNER_DELETE_MISSES];
+	uint64_t operations, misses;
 
+	memset(result->count, 0, sizeof(result->count));
+	for (unsigned i = 0; i < job->run.threads; i++)
+		for (unsigned j = 0; j < TEAM_COUNTS; j++)
+			result->count[j] += job->run.runners[i].closed.count[j] - job->run.runners[i].opened.count[j];
+	operations = result->count[RUNNER_OPERATIONS];
+	misses = result->count[RUNNER_DELETE_MISSES];
 	if (!(job->point->implementation->lacks & CAPACITOR_LACKS_STORAGE) && misses * 100 > operations) {
 		snprintf(error, POINT_ERROR_BYTES, "%.1f %% of the deletes found nothing: the capacity does not hold all keys",
 		         100.0 * (double)misses / (double)operations);
@@ -444,12 +453,12 @@ static bool measure(struct job *job, double warmup_s, double window_s, struct me
 
 	if (!team_run(&plan, &result, error))
 		return false;
+	if (deletes_only(job->point))
+		return correct_rounds(job, &result, metrics, error);
 	if (result.count[RUNNER_OPERATIONS] == 0) {
 		snprintf(error, POINT_ERROR_BYTES, "no operation ended within the window of %g s: it is too short", window_s);
 		return false;
 	}
-	if (deletes_only(job->point))
-		return correct_rounds(job, &result, metrics, error);
 	runner_report(&job->run, &result, metrics);
 	return true;
 }
@@ -464,7 +473,7 @@ static bool run_on(const struct capacitor_info *implementation, const struct poi
 	bool done;
 
 	on.implementation = implementation;
-	job.round_lead_ns = point->threads > 1 && point->threads <= team_processors() ? ROUND_LEAD_NS : 0;
+	job.oversubscribed = point->threads > team_processors();
 	job.fill = point->fill && !(implementation->lacks & CAPACITOR_LACKS_STORAGE);
 	if (!create(&on, implementation, &cache, error))
 		return false;

@@ -34,9 +34,6 @@
 #define PERCENTS        "10"
 #define KEY_BYTES       sizeof(uint64_t)
 
-/* Requests between two publications of counts. */
-#define BATCH 16
-
 enum {
 	TRACE, FORMAT, REQUESTS, VALUE_SIZE, VALUE_SIZE_CAP, IMPL, THREADS, CAPACITY, CAPACITY_PERCENT, POLICY, COUNTERS,
 	HASH, PARTITION, REPETITIONS, SEED, SAMPLE_EVERY, OUT, HELP, OPTIONS
@@ -205,13 +202,13 @@ static inline void perform(struct runner *runner, const struct deal *deal, const
 
 	result = capacitor_get(runner->handle, &step->object, KEY_BYTES, runner->buffer, runner->buffer_bytes,
 	                       &value_bytes);
-	runner->count[RUNNER_OPERATIONS]++;
-	runner->count[RUNNER_GETS]++;
-	runner->count[RUNNER_REQUESTED_BYTES] += step->size_bytes;
+	runner_count(runner, RUNNER_OPERATIONS, 1);
+	runner_count(runner, RUNNER_GETS, 1);
+	runner_count(runner, RUNNER_REQUESTED_BYTES, step->size_bytes);
 	if (result == CAPACITOR_HIT) {
-		runner->count[RUNNER_HITS]++;
-		runner->count[RUNNER_FOUND_BYTES] += step->size_bytes;
-		runner->count[RUNNER_VALUE_BYTES] += value_bytes;
+		runner_count(runner, RUNNER_HITS, 1);
+		runner_count(runner, RUNNER_FOUND_BYTES, step->size_bytes);
+		runner_count(runner, RUNNER_VALUE_BYTES, value_bytes);
 		return;
 	}
 	if (result != CAPACITOR_MISS) {
@@ -220,7 +217,7 @@ static inline void perform(struct runner *runner, const struct deal *deal, const
 	}
 	result = capacitor_set(runner->handle, &step->object, KEY_BYTES, value, step->size_bytes, CAPACITOR_TTL_DEFAULT);
 	if (result == CAPACITOR_STORED)
-		runner->count[RUNNER_VALUE_BYTES] += step->size_bytes;
+		runner_count(runner, RUNNER_VALUE_BYTES, step->size_bytes);
 	else if (result != CAPACITOR_TOO_LARGE) /* an object larger than the cache is always missed */
 		runner_check(runner, result);
 }
@@ -248,10 +245,7 @@ static bool replay_body(struct team_member *member)
 		} else {
 			perform(runner, job->deal, &step[i]);
 		}
-		if (i % BATCH == 0)
-			team_publish(member, runner->count);
 	}
-	team_publish(member, runner->count);
 	runner_note_phase(runner, TEAM_STOP);
 	return runner_leave(runner);
 }

@@ -23,6 +23,7 @@
 #include "harness/results.h"
 #include "harness/table.h"
 #include "harness/tidy.h"
+#include "harness/verdict.h"
 
 #define DISTINCT_MAX 64
 #define PYTHON "/usr/bin/python3" /* the distribution's, which has its scipy; the first on PATH may be another */
@@ -62,11 +63,12 @@ static bool run_program(char *const argv[], FILE *out, const char *errors_path)
 /* What a program that failed had to say, as the error of ours. */
 static bool failed_program(const char *what, const char *errors_path, char *error)
 {
-	char line[300] = "it said nothing";
+	char line[300] = "it said nothing", next[300];
 	FILE *file = fopen(errors_path, "r");
 
-	while (file && fgets(line, sizeof line, file) && line[0] == '\n')
-		;
+	while (file && fgets(next, sizeof next, file)) /* warnings come first, what it died of last */
+		if (next[strspn(next, " \t\n")] != '\0')
+			strcpy(line, next);
 	if (file)
 		fclose(file);
 	line[strcspn(line, "\n")] = '\0';
@@ -169,6 +171,22 @@ static void file_part(char *part, size_t bytes, const char *name)
 			*at = '-';
 }
 
+/* A text between single quotes, as gnuplot wants it: a quote within is doubled. */
+static size_t quoted(char *to, size_t bytes, size_t used, const char *text)
+{
+	if (used < bytes)
+		to[used++] = '\'';
+	for (; *text && used + 3 < bytes; text++) {
+		if (*text == '\'')
+			to[used++] = '\'';
+		to[used++] = *text;
+	}
+	if (used + 1 < bytes)
+		to[used++] = '\'';
+	to[used < bytes ? used : bytes - 1] = '\0';
+	return used;
+}
+
 struct page {
 	FILE *out;
 	const char *root, *folder;
@@ -177,20 +195,37 @@ struct page {
 	char *error;
 };
 
+/* name='text'; appended to gnuplot definitions. */
+static size_t define(char *definitions, size_t bytes, size_t used, const char *name, const char *text)
+{
+	if (used < bytes)
+		used += (size_t)snprintf(definitions + used, bytes - used, "%s=", name);
+	used = quoted(definitions, bytes, used, text);
+	if (used < bytes)
+		used += (size_t)snprintf(definitions + used, bytes - used, "; ");
+	return used;
+}
+
 /* name='the distinct values of a column'; appended to gnuplot definitions. */
 static size_t define_list(char *definitions, size_t bytes, size_t used, const char *name, const struct table *table,
                           const char *column)
 {
 	const char *values[DISTINCT_MAX];
-	size_t count = column ? table_distinct(table, column, values, DISTINCT_MAX) : 0;
+	size_t count = column ? table_distinct(table, column, values, DISTINCT_MAX) : 0, length = 0;
+	char list[2048] = "";
 
-	if (used < bytes)
-		used += (size_t)snprintf(definitions + used, bytes - used, "%s='", name);
-	for (size_t i = 0; i < count && used < bytes; i++)
-		used += (size_t)snprintf(definitions + used, bytes - used, "%s%s", i ? " " : "", values[i]);
-	if (used < bytes)
-		used += (size_t)snprintf(definitions + used, bytes - used, "'; ");
-	return used;
+	for (size_t i = 0; i < count && length < sizeof list; i++)
+		length += (size_t)snprintf(list + length, sizeof list - length, "%s%s", i ? " " : "", values[i]);
+	return define(definitions, bytes, used, name, list);
+}
+
+/* What a figure shows of its table, in words. */
+static void write_panel(FILE *out, const char *each, const char *panel)
+{
+	fputs(strcmp(each, "mix") == 0 ? ", mix " : ", ", out);
+	escaped(out, panel);
+	if (strcmp(each, "threads") == 0)
+		fputs(strcmp(panel, "1") == 0 ? " thread" : " threads", out);
 }
 
 /* Draws one figure from one table: for all its rows, or for those whose column `each` holds `panel`. */
@@ -200,19 +235,24 @@ static bool draw(struct page *page, const json_t *figure, const char *slug, cons
 	const char *series = json_string_value(json_object_get(figure, "series"));
 	const char *caption = json_string_value(json_object_get(figure, "caption"));
 	const char *group = json_string_value(json_object_get(figure, "group"));
-	char definitions[8192], path[RUN_PATH_BYTES], log[RUN_PATH_BYTES], name[160], part[96];
+	const char *each = json_string_value(json_object_get(figure, "each"));
+	char definitions[16384], path[RUN_PATH_BYTES], log[RUN_PATH_BYTES], name[160], part[96];
 	char *argv[] = {(char[]){"gnuplot"}, (char[]){"-e"}, definitions, path, NULL};
 	size_t used;
 
 	file_part(part, sizeof part, panel ? panel : "");
 	snprintf(name, sizeof name, "%.*s%s%s", (int)(strcspn(script, ".") % 60), script, panel ? "-" : "", part);
-	used = (size_t)snprintf(definitions, sizeof definitions,
-	                        "style='%.1500s/plots/style.gp'; data='%.1500s/%s.summary.tsv'; out='%.1500s/plots/%s'; "
-	                        "cores=%lld; each='%s'; panel='%s'; group='%s'; ",
-	                        page->root, page->folder, slug, page->folder, name,
-	                        (long long)json_integer_value(json_object_get(page->environment, "cores")),
-	                        panel ? json_string_value(json_object_get(figure, "each")) : "", panel ? panel : "",
-	                        group ? group : "");
+	snprintf(path, sizeof path, "%.3900s/plots/style.gp", page->root);
+	used = define(definitions, sizeof definitions, 0, "style", path);
+	snprintf(path, sizeof path, "%.3900s/%s.summary.tsv", page->folder, slug);
+	used = define(definitions, sizeof definitions, used, "data", path);
+	snprintf(path, sizeof path, "%.3800s/plots/%s", page->folder, name);
+	used = define(definitions, sizeof definitions, used, "out", path);
+	snprintf(path, sizeof path, "%lld", (long long)json_integer_value(json_object_get(page->environment, "cores")));
+	used = define(definitions, sizeof definitions, used, "cores", path); /* gnuplot reads it as a number */
+	used = define(definitions, sizeof definitions, used, "each", panel ? each : "");
+	used = define(definitions, sizeof definitions, used, "panel", panel ? panel : "");
+	used = define(definitions, sizeof definitions, used, "group", group ? group : "");
 	used = define_list(definitions, sizeof definitions, used, "series", table, series ? series : "impl");
 	define_list(definitions, sizeof definitions, used, "groups", table, group);
 	snprintf(path, sizeof path, "%.3900s/plots/%s", page->root, script);
@@ -225,10 +265,8 @@ static bool draw(struct page *page, const json_t *figure, const char *slug, cons
 	snprintf(path, sizeof path, "%.3800s/plots/%s.svg", page->folder, name);
 	paste_svg(page->out, path);
 	fprintf(page->out, "<figcaption><b>Figure %u", ++page->figures);
-	if (panel) {
-		fputs(", ", page->out);
-		escaped(page->out, panel);
-	}
+	if (panel)
+		write_panel(page->out, each, panel);
 	fputs(".</b> ", page->out);
 	escaped(page->out, caption);
 	fputs("</figcaption>\n</figure>\n", page->out);
@@ -486,6 +524,41 @@ static void write_failures(struct page *page)
 	table_free(&table);
 }
 
+/* The claims of all experiments, and how they came out. */
+static void write_verdicts(struct page *page, const json_t *plan)
+{
+	const json_t *entry, *claim;
+	size_t index, number;
+
+	fputs("<table><tr><th class=\"t\">experiment</th><th class=\"t\">expected</th><th class=\"t\">measured</th></tr>\n",
+	      page->out);
+	json_array_foreach(json_object_get(plan, "experiments"), index, entry) {
+		const char *slug = json_string_value(json_object_get(entry, "slug"));
+		const json_t *experiment = json_object_get(entry, "experiment");
+		char path[RUN_PATH_BYTES], text[160];
+		struct table table;
+		bool loaded;
+
+		snprintf(path, sizeof path, "%.3900s/%s.summary.tsv", page->folder, slug);
+		loaded = table_load(&table, path);
+		json_array_foreach(json_object_get(experiment, "claims"), number, claim) {
+			struct verdict verdict = {0, 0, 0};
+
+			if (loaded)
+				verdict = verdict_of(claim, &table);
+			verdict_text(&verdict, text, sizeof text);
+			fprintf(page->out, "<tr><td class=\"t\"><a href=\"#%s\">%s</a></td><td class=\"t w\">", slug, slug);
+			escaped(page->out, json_string_value(json_object_get(claim, "text")));
+			fprintf(page->out, "</td><td class=\"t w %s\">%s</td></tr>\n",
+			        verdict.fails ? "missed" : verdict.holds && !verdict.undecided ? "met" : "", text);
+		}
+		if (loaded)
+			table_free(&table);
+	}
+	fputs("</table>\n<p class=\"facts\">A claim holds at a point when the whole intervals of what it compares lie apart in "
+	      "the claimed order, fails when they lie apart the other way, and is undecided when they overlap.</p>\n", page->out);
+}
+
 /* ---- The page ------------------------------------------------------------------------------------------------------ */
 
 static bool write_experiment(struct page *page, const json_t *entry)
@@ -572,6 +645,7 @@ static bool write_page(struct page *page, const json_t *plan)
 		fputs("</a></li>\n", page->out);
 	}
 	fputs("<li><a href=\"#environment\">Environment</a></li>\n</ul></nav>\n", page->out);
+	write_verdicts(page, plan);
 	json_array_foreach(json_object_get(plan, "experiments"), index, entry)
 		if (!write_experiment(page, entry))
 			return false;

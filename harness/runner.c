@@ -79,21 +79,22 @@ static struct runner_note note(const struct runner *runner)
 {
 	struct allocations now = allocations_now();
 	struct rusage usage = {.ru_nvcsw = 0};
+	struct runner_note noted;
 
 	getrusage(RUSAGE_THREAD, &usage);
-	return (struct runner_note){
+	noted = (struct runner_note){
 		.time_ns = latency_monotonic_ns(),
-		.operations = runner->count[RUNNER_OPERATIONS],
 		.voluntary_switches = usage.ru_nvcsw,
 		.involuntary_switches = usage.ru_nivcsw,
 		.allocations = {now.count - runner->excluded.count, now.bytes - runner->excluded.bytes},
 	};
+	for (unsigned i = 0; i < TEAM_COUNTS; i++)
+		noted.count[i] = team_counted(runner->member, i);
+	return noted;
 }
 
 void runner_note_phase(struct runner *runner, enum team_phase phase)
 {
-	if (phase == runner->phase)
-		return;
 	/* A thread that was not running when the window opened learns of both at once: it has measured nothing. */
 	if (runner->phase == TEAM_WARMUP) {
 		memset(runner->latency, 0, sizeof(runner->latency));
@@ -181,7 +182,7 @@ static void report_threads(const struct runner_run *run, struct metrics *metrics
 	for (unsigned i = 0; i < run->threads; i++) {
 		const struct runner_note *opened = &run->runners[i].opened, *closed = &run->runners[i].closed;
 
-		operations += (double)(closed->operations - opened->operations);
+		operations += (double)(closed->count[RUNNER_OPERATIONS] - opened->count[RUNNER_OPERATIONS]);
 		allocations += (double)(closed->allocations.count - opened->allocations.count);
 		bytes += (double)(closed->allocations.bytes - opened->allocations.bytes);
 		voluntary += (double)(closed->voluntary_switches - opened->voluntary_switches);

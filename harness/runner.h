@@ -32,7 +32,7 @@ _Static_assert(RUNNER_FOUND_BYTES + 1 == TEAM_COUNTS, "a team counts what a runn
 /* What a thread notes of itself. */
 struct runner_note {
 	uint64_t time_ns;
-	uint64_t operations;
+	uint64_t count[TEAM_COUNTS];
 	long voluntary_switches, involuntary_switches;
 	struct allocations allocations;
 };
@@ -43,7 +43,6 @@ struct runner {
 	struct capacitor_handle *handle;
 	const struct latency_clock *clock;
 	unsigned until_sample, sample_every;
-	uint64_t count[TEAM_COUNTS];
 	unsigned char *buffer; /* for values */
 	size_t buffer_bytes;
 	enum capacitor_result failure; /* OK, or the first result that no run should see */
@@ -84,6 +83,11 @@ static inline void runner_check(struct runner *runner, enum capacitor_result res
 {
 	if (runner->failure == CAPACITOR_OK && result != CAPACITOR_BUSY)
 		runner->failure = result;
+}
+
+static inline void runner_count(struct runner *runner, enum runner_count which, uint64_t n)
+{
+	team_count(runner->member, which, n);
 }
 
 /* Is this operation one whose time is to be taken? */

@@ -3,7 +3,7 @@
  * A team of threads; see team.h.
  *
  * Who is ready and who has ended is kept under one mutex, because that happens twice in a run. The phase is read without
- * it, by every member after every few operations. So is the gate: members that wait for it sleep on a futex, which wakes
+ * it, by every member after every operation. So is the gate: members that wait for it sleep on a futex, which wakes
  * them all at once; a condition variable would hand them its mutex one after the other, and the last of a thousand
  * threads would have to wait for as many others to be scheduled, which are running already.
  */
@@ -184,12 +184,6 @@ static void set_gate(struct team *team, enum gate gate)
 	syscall(SYS_futex, &team->gate, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
-/* Relaxed: the phase says when to count, and publishes nothing else. */
-enum team_phase team_phase(const struct team_member *member)
-{
-	return (enum team_phase)load_relaxed(&member->team->phase);
-}
-
 void team_meet(struct team_member *member)
 {
 	pthread_barrier_wait(&member->team->meeting);
@@ -229,8 +223,8 @@ static void read_counts(struct team *team, struct reading *reading)
 		uint64_t begin_ns = now_ns(), end_ns;
 
 		for (unsigned i = 0; i < team->plan->threads; i++)
-			for (unsigned j = 0; j < TEAM_COUNTS; j++) /* relaxed: see team_publish() */
-				reading->count[i * TEAM_COUNTS + j] = load_relaxed(&team->members[i].count[j]);
+			for (unsigned j = 0; j < TEAM_COUNTS; j++)
+				reading->count[i * TEAM_COUNTS + j] = team_counted(&team->members[i], j);
 		end_ns = now_ns();
 		reading->time_ns = begin_ns + (end_ns - begin_ns) / 2;
 		if (end_ns - begin_ns <= READING_NS)
@@ -283,7 +277,7 @@ static bool someone_ended(struct team *team)
 static void wait_until_all_run(struct team *team)
 {
 	for (unsigned i = 0; i < team->plan->threads; i++)
-		while (!load_relaxed(&team->members[i].started) && !someone_ended(team)) /* relaxed: see team_publish() */
+		while (team_counted(&team->members[i], TEAM_OPERATIONS) == 0 && !someone_ended(team))
 			sleep_until(now_ns() + 100000);
 }
 
@@ -359,6 +353,7 @@ static bool start(struct team *team, char error[TEAM_ERROR_BYTES])
 		int status;
 
 		member->team = team;
+		member->phase = &team->phase;
 		member->context = team->plan->context;
 		member->index = i;
 		member->threads = team->plan->threads;

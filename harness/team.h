@@ -6,12 +6,12 @@
  * the cores' other hardware threads, then from the beginning again (the team is oversubscribed then). The threads
  * prepare, meet at a gate, and start together. Then either
  *
- *   a window      The coordinator waits until every thread has published work, lets the warm-up pass, reads all counts
+ *   a window      The coordinator waits until every thread has counted an operation, lets the warm-up pass, reads all counts
  *                 and the time, waits for the length of the window, reads both again, and says stop. What is reported is
  *                 the difference: work done while all threads ran, whichever of them was fast or slow.
  *   a full run    (window_s is 0) The bodies end by themselves; the time is from the gate to the last of them.
  *
- * Each member publishes its counts on lines of its own; nobody reads them but the coordinator, twice.
+ * Each member counts on lines of its own; nobody else reads them but the coordinator, a few times.
  */
 #ifndef HARNESS_TEAM_H
 #define HARNESS_TEAM_H
@@ -39,9 +39,9 @@ struct team;
 
 struct team_member {
 	alignas(LINE_PAIR_BYTES) _Atomic uint64_t count[TEAM_COUNTS];
-	_Atomic bool started;
 
 	alignas(LINE_PAIR_BYTES) struct team *team;
+	const _Atomic int *phase; /* the team's */
 	void *context;    /* the plan's */
 	unsigned index;   /* 0 to threads - 1 */
 	unsigned threads;
@@ -86,16 +86,22 @@ const char *team_not_pinned(void);
 /* The thread has prepared: waits until all have. False: one failed, and the body is to return (true: it did not fail). */
 bool team_ready(struct team_member *member);
 
-/* What the coordinator has said. */
-enum team_phase team_phase(const struct team_member *member);
-
-/* Publishes the member's counts since the start. */
-static inline void team_publish(struct team_member *member, const uint64_t counts[TEAM_COUNTS])
+/* What the coordinator has said. Relaxed: it says when to count, and publishes nothing else. */
+static inline enum team_phase team_phase(const struct team_member *member)
 {
-	/* Relaxed: these are amounts, read one by one; they order nothing. */
-	for (unsigned i = 0; i < TEAM_COUNTS; i++)
-		store_relaxed(&member->count[i], counts[i]);
-	store_relaxed(&member->started, true);
+	return (enum team_phase)load_relaxed(member->phase);
+}
+
+/* Counts. Only the member itself does, so it need not be one indivisible step; the coordinator may read at any time.
+ * Relaxed: these are amounts, read one by one; they order nothing. */
+static inline void team_count(struct team_member *member, unsigned which, uint64_t n)
+{
+	store_relaxed(&member->count[which], load_relaxed(&member->count[which]) + n);
+}
+
+static inline uint64_t team_counted(const struct team_member *member, unsigned which)
+{
+	return load_relaxed(&member->count[which]); /* relaxed: see team_count() */
 }
 
 /* Waits until all members have come here. Every member must come as often as every other. */

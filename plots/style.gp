@@ -10,6 +10,7 @@
 # Colours are Okabe and Ito's, which colour-blind readers can tell apart; points have shapes, for print in grey. null
 # (what the harness costs) and unsync (one thread, no synchronisation) are references: grey and black, broken lines.
 
+cores = int(cores)
 set datafile separator "\t"
 set datafile columnheaders
 set datafile missing NaN

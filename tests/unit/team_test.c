@@ -27,14 +27,11 @@ static void sleep_ms(long ms)
 
 static bool sleep_body(struct team_member *member)
 {
-	uint64_t count[TEAM_COUNTS] = {0};
-
 	if (!team_ready(member))
 		return true;
 	while (team_phase(member) != TEAM_STOP) {
 		sleep_ms(1);
-		count[TEAM_OPERATIONS]++;
-		team_publish(member, count);
+		team_count(member, TEAM_OPERATIONS, 1);
 	}
 	return true;
 }
@@ -81,16 +78,13 @@ static void a_divided_time_would_be_seen(void **state)
 /* Member 0 does nothing but count; the others sleep between operations. */
 static bool uneven_body(struct team_member *member)
 {
-	uint64_t count[TEAM_COUNTS] = {0};
-
 	if (!team_ready(member))
 		return true;
 	while (team_phase(member) != TEAM_STOP) {
 		if (member->index > 0)
 			sleep_ms(2);
-		count[TEAM_OPERATIONS]++;
-		count[1] += 10;
-		team_publish(member, count);
+		team_count(member, TEAM_OPERATIONS, 1);
+		team_count(member, 1, 10);
 	}
 	return true;
 }
@@ -113,13 +107,10 @@ static void fairness_tells_who_did_the_work(void **state)
 /* What ran in the warm-up is not counted: here everything did. */
 static bool idle_in_window_body(struct team_member *member)
 {
-	uint64_t count[TEAM_COUNTS] = {0};
-
 	if (!team_ready(member))
 		return true;
-	while (team_phase(member) == TEAM_WARMUP && count[TEAM_OPERATIONS] < 1000) {
-		count[TEAM_OPERATIONS]++;
-		team_publish(member, count);
+	while (team_phase(member) == TEAM_WARMUP && team_counted(member, TEAM_OPERATIONS) < 1000) {
+		team_count(member, TEAM_OPERATIONS, 1);
 	}
 	while (team_phase(member) != TEAM_STOP)
 		sleep_ms(1);
@@ -167,16 +158,13 @@ static void edges_are_called_in_order(void **state)
 
 static bool finite_body(struct team_member *member)
 {
-	uint64_t count[TEAM_COUNTS] = {0};
-
 	sleep_ms(50); /* to prepare: before the gate, so not part of the time */
 	if (!team_ready(member))
 		return true;
 	for (unsigned i = 0; i <= member->index; i++) {
 		sleep_ms(5);
-		count[TEAM_OPERATIONS]++;
+		team_count(member, TEAM_OPERATIONS, 1);
 	}
-	team_publish(member, count);
 	return true;
 }
 
@@ -204,7 +192,6 @@ static _Atomic unsigned here;
 
 static bool meeting_body(struct team_member *member)
 {
-	uint64_t count[TEAM_COUNTS] = {0};
 	bool together = true;
 
 	if (!team_ready(member))
@@ -214,8 +201,7 @@ static bool meeting_body(struct team_member *member)
 		team_meet(member);
 		together &= load_relaxed(&here) % member->threads == 0;
 		team_meet(member);
-		count[TEAM_OPERATIONS]++;
-		team_publish(member, count);
+		team_count(member, TEAM_OPERATIONS, 1);
 	}
 	return together || team_fail(member, "somebody was missing at the meeting");
 }
