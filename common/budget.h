@@ -87,6 +87,24 @@ static inline bool budget_over(struct budget *budget, int64_t bytes, int64_t ent
 	return load_relaxed(&budget->live_entries) + entries > 1 || live > budget_room(budget);
 }
 
+/* Takes room for a table's new array: all of it, or nothing and false. Taken before it is made, so that two tables that grow
+ * at once do not both see the same room. */
+static inline bool budget_table_take(struct budget *budget, size_t bytes)
+{
+	if (budget_used(budget) + (int64_t)bytes > (int64_t)load_relaxed(&budget->capacity_bytes))
+		return false;
+	fetch_add_relaxed(&budget->table_bytes, bytes);
+	if (budget_used(budget) <= (int64_t)load_relaxed(&budget->capacity_bytes))
+		return true;
+	fetch_sub_relaxed(&budget->table_bytes, bytes);
+	return false;
+}
+
+static inline void budget_table_give(struct budget *budget, size_t bytes)
+{
+	fetch_sub_relaxed(&budget->table_bytes, bytes);
+}
+
 static inline void budget_live_add(struct budget *budget, int64_t bytes, int64_t entries)
 {
 	if (bytes)

@@ -43,11 +43,13 @@ static void table_grow(struct segment *segment, struct capacitor_handle *handle)
 	struct entry **old = segment->chains;
 	struct entry **chains;
 
-	if (budget_used(&cache->budget) + (int64_t)bytes > (int64_t)load_relaxed(&cache->budget.capacity_bytes))
+	if (!budget_table_take(&cache->budget, bytes))
 		return;
 	chains = memory_array(bytes, cache->config.huge_pages);
-	if (!chains)
+	if (!chains) {
+		budget_table_give(&cache->budget, bytes);
 		return;
+	}
 	segment->chains = chains;
 	segment->chain_mask = 2 * old_chains - 1;
 	for (size_t i = 0; i < old_chains; i++) {
@@ -61,7 +63,7 @@ static void table_grow(struct segment *segment, struct capacitor_handle *handle)
 		}
 	}
 	free(old);
-	fetch_add_relaxed(&cache->budget.table_bytes, bytes / 2); /* relaxed: an amount */
+	budget_table_give(&cache->budget, bytes / 2);
 	count(handle, CAPACITOR_STAT_TABLE_REBUILDS, 1);
 }
 

@@ -7,8 +7,8 @@
  * allocation from the heap passes here and is counted for its thread, before glibc's own functions do the work. What
  * goes to the kernel directly (mmap) does not.
  *
- * Where another heap is in charge (a sanitizer's, a test's), nothing is counted, and allocations_unavailable says so: it
- * tries. A heap that is preloaded is not used: the program's own functions come first.
+ * Where another heap is in charge (a sanitizer's, a test's), nothing is counted, and allocations_unavailable says so:
+ * it tries. A heap that is preloaded is not used: the program's own functions come first.
  */
 #ifndef HARNESS_ALLOCATIONS_H
 #define HARNESS_ALLOCATIONS_H

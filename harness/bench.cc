@@ -2,14 +2,14 @@
 //
 // Google Benchmark as the front; see bench.h.
 //
-// Each repetition of each entry is registered as a benchmark of its own, in the order in which they are to run, with one
-// iteration and manual time. So the repetitions are the outermost loop, which Google Benchmark's own repetitions cannot
-// be; its random interleaving (--benchmark_enable_random_interleaving) works on top of that. The reporter below
-// stands between: it numbers the repetitions, takes the library's suffixes off the names, keeps all runs for the JSON, and
-// shows each on the console as it ends, in short.
+// Each repetition of each entry is registered as a benchmark of its own, in the order in which they are to run, with
+// one iteration and manual time. So the repetitions are the outermost loop, which Google Benchmark's own repetitions
+// cannot be; its random interleaving (--benchmark_enable_random_interleaving) works on top of that. The reporter below
+// stands between: it numbers the repetitions, takes the library's suffixes off the names, keeps all runs for the JSON,
+// and shows each on the console as it ends, in short.
 //
-// Files are made in memory and written whole or not at all, also those asked for by --benchmark_out. JSON and CSV are made
-// after the last run: only then is it known which metrics were unavailable, and why, and which columns there are.
+// Files are made in memory and written whole or not at all, also those asked for by --benchmark_out. JSON and CSV are
+// made after the last run: only then is it known which metrics were unavailable, and why, and which columns there are.
 
 #include "harness/bench.h"
 
@@ -47,8 +47,8 @@ struct Progress {
 	unsigned repetition = 0;
 	size_t failed = 0;
 	std::string last_error;
-	// What the JSON says besides the runs: the environment, what was asked for, and for each metric that was not to be
-	// had "unavailable:<implementation>:<metric>" and the reason.
+	// What the JSON says besides the runs: the environment, what was asked for, and for each metric that was not to
+	// be had "unavailable:<implementation>:<metric>" and the reason.
 	std::map<std::string, std::string> context;
 
 	// Points may lack a metric for different reasons.
@@ -92,7 +92,7 @@ void measure(benchmark::State &state, const bench_session *session, size_t entry
 	}
 }
 
-// ---- Names for the console ------------------------------------------------------------------------------------------
+// ---- Names for the console -----------------------------------------------------------------------------------------
 
 std::vector<std::string> parts_of(const std::string &name)
 {
@@ -123,7 +123,7 @@ public:
 			common_ = both;
 		}
 		if (session->count == 1) // then it would be all
-			common_.clear();
+			common_.erase("impl:" + std::string(session->entries[0].implementation));
 	}
 
 	std::string common() const
@@ -151,10 +151,11 @@ private:
 	std::vector<std::string> order_;
 };
 
-// ---- The reporter -----------------------------------------------------------------------------------------------------
+// ---- The reporter --------------------------------------------------------------------------------------------------
 
 // The metrics that a line on the console has room for.
-const char *const console_metrics[] = {"ops_per_s", "hit_ratio", "latency_p99_ns", "allocations_per_op", "null_ns_per_op"};
+const char *const console_metrics[] = {"ops_per_s", "hit_ratio", "latency_p99_ns", "allocations_per_op",
+                                       "null_ns_per_op"};
 
 enum class Format { console, json, csv };
 
@@ -252,7 +253,7 @@ private:
 	std::vector<Run> runs_;
 };
 
-// ---- The context --------------------------------------------------------------------------------------------------------
+// ---- The context ---------------------------------------------------------------------------------------------------
 
 // Keys that the library's own reporter writes.
 const char *const own_keys[] = {"date", "host_name", "executable", "num_cpus", "mhz_per_cpu", "cpu_scaling_enabled",
@@ -261,7 +262,8 @@ const char *const own_keys[] = {"date", "host_name", "executable", "num_cpus", "
 // The environment as it is before the first run (a run is load, too), and the facts of the session.
 void gather_context(const bench_session *session, std::map<std::string, std::string> *context)
 {
-	// An experiment's runs all have the environment that was looked at once: looking takes longer than a short window.
+	// An experiment's runs all have the environment that was looked at once: looking takes longer than a short
+	// window.
 	const char *file = std::getenv("CAPACITOR_ENVIRONMENT");
 	json_t *environment = file ? json_load_file(file, 0, nullptr) : nullptr;
 	const char *key;
@@ -287,7 +289,7 @@ void gather_context(const bench_session *session, std::map<std::string, std::str
 		context->erase(own);
 }
 
-// ---- Google Benchmark's options -------------------------------------------------------------------------------------------
+// ---- Google Benchmark's options ------------------------------------------------------------------------------------
 
 struct Flags {
 	std::vector<std::string> passed;                     // to the library
@@ -341,7 +343,7 @@ bool read_flags(bench_session *session, Flags *flags)
 
 			if (*end != '\0' || value.empty() || value[0] == '-' || repetitions < 1 || repetitions > 1000) {
 				std::fprintf(stderr,
-				             "capacitor %s: --benchmark_repetitions '%s': wanted is a number from 1 to 1000\n",
+				             "capacitor %s: --benchmark_repetitions '%s': from 1 to 1000 is allowed\n",
 				             session->command, value.c_str());
 				return false;
 			}
@@ -383,12 +385,13 @@ bool initialize(const bench_session *session, Flags *flags)
 	if (count == 1)
 		return true;
 	std::fprintf(stderr, "capacitor %s: '%s' is no option of Google Benchmark; --benchmark_filter=REGEX, "
-	             "--benchmark_list_tests, --benchmark_format=console|json|csv, --benchmark_out=FILE are the usual ones\n",
+	             "--benchmark_list_tests, --benchmark_format=console|json|csv, --benchmark_out=FILE are the usual "
+	             "ones\n",
 	             session->command, arguments[1]);
 	return false;
 }
 
-// ---- The run ----------------------------------------------------------------------------------------------------------------
+// ---- The run -------------------------------------------------------------------------------------------------------
 
 void register_all(const bench_session *session, bool once, Progress *progress)
 {
@@ -436,8 +439,8 @@ int finish(const bench_session *session, const Flags &flags, const Reporter &rep
 		status = COMMAND_FAIL;
 	}
 	if (progress.failed)
-		std::fprintf(stderr, "capacitor %s: runs that failed: %zu; the last: %s\n", session->command, progress.failed,
-		             progress.last_error.c_str());
+		std::fprintf(stderr, "capacitor %s: runs that failed: %zu; the last: %s\n", session->command,
+		             progress.failed, progress.last_error.c_str());
 	return status;
 }
 

@@ -4,7 +4,8 @@
  *
  * Every option is a list; the points are all combinations. The implementation varies fastest, so that neighbours in
  * time are what is compared, and share the streams of operations that were drawn. Combinations that mean nothing (a
- * policy that an implementation does not have, several threads in one that is for one) are left out, with one line each.
+ * policy that an implementation does not have, several threads in one that is for one) are left out, with one line
+ * each.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,14 +39,16 @@ enum {
 
 static const struct options_known known[] = {
 	[IMPL] = {"--impl", "NAMES", "implementations (see capacitor list), or all; default: all"},
-	[THREADS] = {"--threads", "NUMBERS", "threads, or auto: 1, 2, 4 ... all processors, and twice that; default: 1"},
+	[THREADS] = {"--threads", "NUMBERS",
+		"threads, or auto: 1, 2, 4 ... all processors, and twice that; default: 1"},
 	[VALUE_SIZE] = {"--value-size", "SIZES", "bytes of a value, 0 to 1G; default: 100"},
 	[MIX] = {"--mix", "MIXES",
 		"percentages get:set:delete that add up to 100; default: 95:4:1\n"
 		"0:0:100 runs in rounds: every thread deletes keys of its own, all at the same time,\n"
 		"which is measured, and puts them back, which is not"},
 	[SKEW] = {"--skew", "NUMBERS",
-		"how popular popular keys are: exponent of a Zipf distribution, 0 to 2;\n0: all keys alike; default: 0.99"},
+		"how popular popular keys are: exponent of a Zipf distribution, 0 to 2;\n"
+		"0: all keys alike; default: 0.99"},
 	[KEYS] = {"--keys", "NUMBERS",
 		"different keys, 1 to 1G, or auto: as many as take 256 MiB, from 16 to 100000;\ndefault: auto"},
 	[KEY_SIZE] = {"--key-size", "SIZES", "bytes of a key, 8 to 64K; default: 16"},
@@ -60,12 +63,14 @@ static const struct options_known known[] = {
 	[SECONDS] = {"--seconds", "TIME", "length of the window of a point, 10ms to 1h; default: 1s"},
 	[WARMUP] = {"--warmup", "TIME", "how long the threads run before the window; default: a quarter of it"},
 	[REPETITIONS] = {"--repetitions", "N", "how often each point is measured, 1 to 1000; default: 3"},
-	[SEED] = {"--seed", "N", "what keys and operations are drawn from; repetition r (from 0) uses N + r; default: 1"},
+	[SEED] = {"--seed", "N",
+		"what keys and operations are drawn from; repetition r (from 0) uses N + r; default: 1"},
 	[FILL] = {"--fill", "YES-OR-NO",
 		"does a get that misses set its key? default: yes where keys go away (the capacity\n"
 		"does not hold all, or the mix has deletes beside gets), else no"},
 	[SAMPLE_EVERY] = {"--sample-every", "N",
-		"take the time of one operation in N, 1 to 1M; default: 61; 13 for values from\n4 KiB on, 1 from 64 KiB on"},
+		"take the time of one operation in N, 1 to 1M; default: 61; 13 for values from\n"
+		"4 KiB on, 1 from 64 KiB on"},
 	[OUT] = {"--out", "FILE", "write all runs and the environment as Google Benchmark's JSON, whole or not at all"},
 	[HELP] = {"--help", NULL, "this text"},
 	[OPTIONS] = {NULL, NULL, NULL},
@@ -112,17 +117,17 @@ static void print_help(void)
 {
 	puts("usage: capacitor bench [OPTION...]\n"
 	     "\n"
-	     "Measures caches under generated operations. Options are lists, separated by commas: every combination is a\n"
-	     "point, measured in a fresh cache that was filled before, in a window in which all threads run.\n"
+	     "Measures caches under generated operations. Options are lists, separated by commas: every combination\n"
+	     "is a point, measured in a fresh cache that was filled before, in a window in which all threads run.\n"
 	     "Sizes and numbers may end in K, M, G or T: times powers of 1024.\n");
 	options_print(stdout, known);
 	puts("\nSuites:");
 	for (size_t i = 0; i < SUITES; i++)
 		printf("  %-24s%s\n", suites[i].name, suites[i].what);
-	puts("\nAn operation is a get (with the set that fills its miss, where misses are filled), a set or a delete. The time\n"
-	     "of a run in the output is the mean time of an operation in its thread. `capacitor list` tells what the metrics\n"
-	     "mean. Each point is also measured against `null` for a fifth of its window: null_ns_per_op is what the harness\n"
-	     "itself costs.\n"
+	puts("\nAn operation is a get (with the set that fills its miss, where misses are filled), a set or a delete.\n"
+	     "The time of a run in the output is the mean time of an operation in its thread. `capacitor list` tells\n"
+	     "what the metrics mean. Each point is also measured against `null` for a fifth of its window:\n"
+	     "null_ns_per_op is what the harness itself costs.\n"
 	     "\n"
 	     "Google Benchmark's own options work: --benchmark_filter=REGEX, --benchmark_list_tests,\n"
 	     "--benchmark_format=console|json|csv, --benchmark_out=FILE (JSON: as --out), --benchmark_out_format=...,\n"
@@ -167,7 +172,8 @@ static bool read_list(struct request *request, int option, const char *text, cha
 	case KEYS:
 		return numbers_or_auto(name, text, 1, WORKLOAD_KEYS_MAX, &request->keys, error);
 	case KEY_SIZE:
-		return options_numbers(name, text, WORKLOAD_KEY_BYTES_MIN, CAPACITOR_KEY_BYTES_MAX, &request->key_size, error);
+		return options_numbers(name, text, WORKLOAD_KEY_BYTES_MIN, CAPACITOR_KEY_BYTES_MAX, &request->key_size,
+		                       error);
 	case CAPACITY:
 		return numbers_or_auto(name, text, 1, CAPACITY_MAX, &request->capacity, error);
 	case POLICY:
@@ -226,8 +232,12 @@ static bool read_option(struct request *request, int option, const char *text, c
 
 static bool read_options(struct request *request, int argc, char **argv, char error[OPTIONS_ERROR_BYTES])
 {
-	struct options_reader reader = {
-		.command = "bench", .known = known, .foreign_prefix = "--benchmark_", .argc = argc, .argv = argv, .at = 1};
+	struct options_reader reader = {.command = "bench",
+	                                .known = known,
+	                                .foreign_prefix = "--benchmark_",
+	                                .argc = argc,
+	                                .argv = argv,
+	                                .at = 1};
 	int option;
 
 	while ((option = options_read(&reader)) != OPTIONS_END) {
@@ -237,14 +247,16 @@ static bool read_options(struct request *request, int argc, char **argv, char er
 		}
 		if (option == OPTIONS_FOREIGN) {
 			if (request->session.foreigns == BENCH_FOREIGN_MAX) {
-				snprintf(error, OPTIONS_ERROR_BYTES, "more than %d options of Google Benchmark", BENCH_FOREIGN_MAX);
+				snprintf(error, OPTIONS_ERROR_BYTES, "more than %d options of Google Benchmark",
+				         BENCH_FOREIGN_MAX);
 				return false;
 			}
 			request->session.foreign[request->session.foreigns++] = reader.value;
 			continue;
 		}
 		if (request->given[option]) {
-			snprintf(error, OPTIONS_ERROR_BYTES, "%s is given twice; its value is a list", known[option].name);
+			snprintf(error, OPTIONS_ERROR_BYTES, "%s is given twice; its value is a list",
+			         known[option].name);
 			return false;
 		}
 		request->given[option] = true;
@@ -258,13 +270,15 @@ static bool read_options(struct request *request, int argc, char **argv, char er
 static bool fill_in(struct request *request, char error[OPTIONS_ERROR_BYTES])
 {
 	const char *defaults[OPTIONS] = {
-		[IMPL] = "all", [THREADS] = "1", [VALUE_SIZE] = "100", [MIX] = "95:4:1", [SKEW] = "0.99", [KEYS] = "auto",
-		[KEY_SIZE] = "16", [CAPACITY] = "auto", [POLICY] = "sieve", [COUNTERS] = "padded", [HASH] = "siphash"};
+		[IMPL] = "all", [THREADS] = "1", [VALUE_SIZE] = "100", [MIX] = "95:4:1", [SKEW] = "0.99",
+		[KEYS] = "auto", [KEY_SIZE] = "16", [CAPACITY] = "auto", [POLICY] = "sieve",
+		[COUNTERS] = "padded", [HASH] = "siphash"};
 	char all_processors[16];
 
 	for (size_t i = 0; i < SUITES; i++)
 		if (request->suite && strcmp(suites[i].name, request->suite) == 0) {
-			snprintf(all_processors, sizeof(all_processors), team_processors() > 1 ? "1,%u" : "%u", team_processors());
+			snprintf(all_processors, sizeof(all_processors), team_processors() > 1 ? "1,%u" : "%u",
+			         team_processors());
 			defaults[THREADS] = suites[i].threads ? suites[i].threads : all_processors;
 			defaults[VALUE_SIZE] = suites[i].value_size;
 			defaults[MIX] = suites[i].mix;
@@ -308,7 +322,8 @@ static void combine(const struct request *request, size_t number, struct point *
 	memset(point, 0, sizeof(*point));
 	point->implementation = capacitor_info(request->impl.item[sweep_digit(&number, request->impl.count)]);
 	point->policy = (enum capacitor_policy)request->policy.item[sweep_digit(&number, request->policy.count)];
-	point->counters = (enum capacitor_counters)request->counters.item[sweep_digit(&number, request->counters.count)];
+	point->counters =
+		(enum capacitor_counters)request->counters.item[sweep_digit(&number, request->counters.count)];
 	point->hash = (enum capacitor_hash)request->hash.item[sweep_digit(&number, request->hash.count)];
 	point->capacity_bytes = request->capacity.item[sweep_digit(&number, request->capacity.count)];
 	point->threads = (unsigned)request->threads.item[sweep_digit(&number, request->threads.count)];
@@ -411,7 +426,8 @@ static int run(struct request *request)
 	int status = COMMAND_USAGE;
 
 	if (all > POINTS_MAX) {
-		fprintf(stderr, "capacitor bench: these lists make more than %d points; give shorter ones\n", POINTS_MAX);
+		fprintf(stderr, "capacitor bench: these lists make more than %d points; give shorter ones\n",
+		        POINTS_MAX);
 		return COMMAND_USAGE;
 	}
 	session->command = "bench";
@@ -425,7 +441,8 @@ static int run(struct request *request)
 		status = COMMAND_FAIL;
 	} else if (make_grid(request, points, workspace)) {
 		add_facts(request);
-		session->expected_s = (double)session->count * ((request->window_s + request->warmup_s) * 1.2 + POINT_OVERHEAD_S);
+		session->expected_s =
+			(double)session->count * ((request->window_s + request->warmup_s) * 1.2 + POINT_OVERHEAD_S);
 		status = bench_run(session);
 	}
 	point_workspace_free(workspace);

@@ -7,8 +7,8 @@
  * nanoseconds.
  *
  * A histogram is log-linear, as HdrHistogram's: each power of two is cut into 64 equal buckets, so that a bucket is at
- * most 1/64 of its values wide (1.6 %); a percentile is reported as the middle of its bucket, and is right to 0.8 %. The
- * largest value is kept exactly.
+ * most 1/64 of its values wide (1.6 %); a percentile is reported as the middle of its bucket, and is right to 0.8 %.
+ * The largest value is kept exactly.
  */
 #ifndef HARNESS_LATENCY_H
 #define HARNESS_LATENCY_H

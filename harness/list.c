@@ -22,9 +22,9 @@ static const char *const topics[] = {"implementations", "policies", "counters", 
 static const char help[] =
 	"usage: capacitor list [--json] [TOPIC...]\n"
 	"\n"
-	"Lists implementations (what they are and are for, how they reclaim memory, the progress of each operation, what\n"
-	"they lack), eviction policies, counter layouts, hashes, metrics with their units and meaning, the caches' own\n"
-	"statistics, and formats of traces.\n"
+	"Lists implementations (what they are and are for, how they reclaim memory, the progress of each operation,\n"
+	"what they lack), eviction policies, counter layouts, hashes, metrics with their units and meaning, the\n"
+	"caches' own statistics, and formats of traces.\n"
 	"\n"
 	"  TOPIC    implementations, policies, counters, hashes, metrics, statistics, trace_formats; default: all\n"
 	"  --json   as JSON\n"
@@ -65,7 +65,8 @@ static const struct {
 
 static json_t *implementation_json(const struct capacitor_info *info)
 {
-	json_t *progress = json_object(), *policies = json_array(), *lacking = json_array(), *unavailable = json_object();
+	json_t *progress = json_object(), *unavailable = json_object();
+	json_t *policies = json_array(), *lacking = json_array();
 
 	for (unsigned i = 0; i < CAPACITOR_OPERATIONS; i++)
 		json_object_set_new(progress, capacitor_operation_string((enum capacitor_operation)i),
@@ -81,8 +82,8 @@ static json_t *implementation_json(const struct capacitor_info *info)
 			json_object_set_new(unavailable, capacitor_stat_string((enum capacitor_stat)i),
 			                    json_string(info->unavailable[i]));
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "name", info->name, "what", info->summary, "use",
-	                 info->use, "reclamation", info->reclamation, "progress", progress, "policies", policies, "lacks",
-	                 lacking, "unavailable", unavailable);
+	                 info->use, "reclamation", info->reclamation, "progress", progress, "policies", policies,
+	                 "lacks", lacking, "unavailable", unavailable);
 }
 
 static json_t *implementations_json(void)
@@ -99,7 +100,8 @@ static json_t *names_json(const char *const *names, const char *const *meanings)
 	json_t *array = json_array();
 
 	for (size_t i = 0; names[i]; i++)
-		json_array_append_new(array, meanings ? json_pack("{s:s, s:s}", "name", names[i], "meaning", meanings[i])
+		json_array_append_new(array, meanings ? json_pack("{s:s, s:s}", "name", names[i], "meaning",
+		                                                  meanings[i])
 		                                      : json_pack("{s:s}", "name", names[i]));
 	return array;
 }
@@ -194,7 +196,8 @@ static void print_items(const char *name, const json_t *items, const char *when_
 	} else {
 		json_object_foreach((json_t *)items, key, item) {
 			used = strlen(text);
-			snprintf(text + used, sizeof(text) - used, "%s%s: %s", used ? "; " : "", key, json_string_value(item));
+			snprintf(text + used, sizeof(text) - used, "%s%s: %s", used ? "; " : "", key,
+			         json_string_value(item));
 		}
 	}
 	print_field(name, text[0] ? text : when_empty);
@@ -209,7 +212,7 @@ static void print_implementation(const json_t *item)
 	print_items("progress", json_object_get(item, "progress"), "-");
 	print_items("policies", json_object_get(item, "policies"), "none");
 	print_items("lacks", json_object_get(item, "lacks"), "nothing");
-	print_items("does not count", json_object_get(item, "unavailable"), "-");
+	print_items("uncounted", json_object_get(item, "unavailable"), "-");
 }
 
 static void print_topic(const char *topic, const json_t *items)

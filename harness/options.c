@@ -80,8 +80,8 @@ static bool next_item(const char *option, const char *whole, const char **rest, 
 	size_t length = strcspn(*rest, ",");
 
 	if (length == 0)
-		return fail(error, "%s '%.80s': an item of the list is empty; items are separated by single commas", option,
-		            whole);
+		return fail(error, "%s '%.80s': an item of the list is empty; items are separated by single commas",
+		            option, whole);
 	if (length >= ITEM_BYTES)
 		return fail(error, "%s: the item '%.40s...' is too long", option, *rest);
 	memcpy(item, *rest, length);
@@ -109,7 +109,8 @@ bool options_number(const char *option, const char *text, uint64_t min, uint64_t
 {
 	if (parse_number(text, number) && *number >= min && *number <= max)
 		return true;
-	return fail(error, "%s '%.80s': wanted is a number from %" PRIu64 " to %" PRIu64 " (K, M, G, T: times powers of 1024)",
+	return fail(error,
+	            "%s '%.80s': wanted is a number from %" PRIu64 " to %" PRIu64 " (K, M, G, T: times powers of 1024)",
 	            option, text, min, max);
 }
 
@@ -136,7 +137,8 @@ bool options_threads(const char *option, const char *text, unsigned cores, struc
 
 	list->count = 0;
 	if (strcmp(text, "auto") == 0) {
-		uint64_t twice = (uint64_t)cores * 2 < CAPACITOR_THREADS_MAX ? (uint64_t)cores * 2 : CAPACITOR_THREADS_MAX;
+		uint64_t twice =
+			(uint64_t)cores * 2 < CAPACITOR_THREADS_MAX ? (uint64_t)cores * 2 : CAPACITOR_THREADS_MAX;
 
 		for (uint64_t threads = 1; threads < cores && threads < twice; threads *= 2)
 			list->item[list->count++] = threads;
@@ -172,7 +174,8 @@ bool options_reals(const char *option, const char *text, double min, double max,
 		if (!next_item(option, text, &rest, item, error))
 			return false;
 		if (!parse_real(item, &number, &end) || *end != '\0' || number < min || number > max)
-			return fail(error, "%s '%s': wanted is a number from %g to %g, such as 0.99", option, item, min, max);
+			return fail(error, "%s '%s': wanted is a number from %g to %g, such as 0.99", option, item, min,
+			            max);
 		for (size_t i = 0; i < list->count; i++)
 			if (list->item[i] == number)
 				return fail(error, "%s: '%s' is in the list twice", option, item);
@@ -194,8 +197,8 @@ bool options_seconds(const char *option, const char *text, double min_s, double 
 		if (*seconds >= min_s && *seconds <= max_s)
 			return true;
 	}
-	return fail(error, "%s '%.80s': wanted is a time from %gs to %gs, such as 0.5, 2s or 250ms", option, text, min_s,
-	            max_s);
+	return fail(error, "%s '%.80s': wanted is a time from %gs to %gs, such as 0.5, 2s or 250ms", option, text,
+	            min_s, max_s);
 }
 
 bool options_mixes(const char *option, const char *text, struct options_mixes *list, char error[OPTIONS_ERROR_BYTES])
@@ -212,14 +215,15 @@ bool options_mixes(const char *option, const char *text, struct options_mixes *l
 			return false;
 		/* The lengths in the format keep signs, blanks and overflow out; isdigit keeps "+5" out. */
 		if (strspn(item, "0123456789:") != strlen(item) ||
-		    sscanf(item, "%3u:%3u:%3u%n", &share[0], &share[1], &share[2], &length) != 3 || item[length] != '\0' ||
-		    share[0] + share[1] + share[2] != 100)
+		    sscanf(item, "%3u:%3u:%3u%n", &share[0], &share[1], &share[2], &length) != 3 ||
+		    item[length] != '\0' || share[0] + share[1] + share[2] != 100)
 			return fail(error,
-			            "%s '%s': wanted are percentages get:set:delete that add up to 100, such as 95:4:1", option,
-			            item);
+			            "%s '%s': wanted are percentages get:set:delete that add up to 100, such as 95:4:1",
+			            option, item);
 		mix = (struct options_mix){share[0], share[1], share[2]};
 		for (size_t i = 0; i < list->count; i++)
-			if (list->item[i].get_percent == mix.get_percent && list->item[i].set_percent == mix.set_percent)
+			if (list->item[i].get_percent == mix.get_percent &&
+			    list->item[i].set_percent == mix.set_percent)
 				return fail(error, "%s: '%s' is in the list twice", option, item);
 		if (list->count == OPTIONS_ITEMS_MAX)
 			return fail(error, "%s: the list has more than %d items", option, OPTIONS_ITEMS_MAX);
@@ -354,7 +358,8 @@ int options_read(struct options_reader *reader)
 		const struct options_known *known = &reader->known[i];
 		size_t length = strlen(known->name);
 
-		if (strncmp(argument, known->name, length) != 0 || (argument[length] != '\0' && argument[length] != '='))
+		if (strncmp(argument, known->name, length) != 0 ||
+		    (argument[length] != '\0' && argument[length] != '='))
 			continue;
 		reader->value = argument[length] == '=' ? argument + length + 1 : NULL;
 		if (!known->argument && reader->value)

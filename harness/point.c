@@ -3,14 +3,14 @@
  * Measuring a point; see point.h.
  *
  * The steps: draw the streams (or take those of the point before, when they are the same); make the cache; fill it, by
- * the whole team, which first proves by a marker that it shares one cache; measure; and measure the same streams against
- * null, for a fifth of the time, so that each figure comes with what the harness itself costs.
+ * the whole team, which first proves by a marker that it shares one cache; measure; and measure the same streams
+ * against null, for a fifth of the time, so that each figure comes with what the harness itself costs.
  *
  * The loop of a mix runs through the thread's stream until the coordinator says stop. A mix of deletes
- * only would soon find nothing to delete. So there each thread works on keys of its own, in rounds: delete some thousand
- * of them, all threads at the same time, which is measured; put them back, which is not. Where each thread has a processor
- * for itself, its own time counts. Where threads share processors, that would leave out that they wait for each other:
- * there the time of a round is that from its first thread's beginning to its last one's end.
+ * only would soon find nothing to delete. So there each thread works on keys of its own, in rounds: delete some
+ * thousand of them, all threads at the same time, which is measured; put them back, which is not. Where each thread has
+ * a processor for itself, its own time counts. Where threads share processors, that would leave out that they wait for
+ * each other: there the time of a round is that from its first thread's beginning to its last one's end.
  */
 #include "harness/point.h"
 
@@ -22,15 +22,15 @@
 
 #include "harness/runner.h"
 
-/* Deletes of one round, by all threads: few enough for many rounds in a window, and those of one thread long beside what
- * it takes to begin at the same time. */
+/* Deletes of one round, by all threads: few enough for many rounds in a window, and those of one thread long beside
+ * what it takes to begin at the same time. */
 #define ROUND     16384
 #define ROUND_MIN 512
 
 /* A set that is refused while memory is reclaimed is tried again so often while filling. */
 #define FILL_ATTEMPTS  20
 
-/* The part of the keys that may be missing after filling where all should fit: eviction orders and budgets in shards. */
+/* The part of the keys that may be missing after filling where all should fit. */
 #define FILL_MISSING_SHARE 0.01
 
 /* What an entry takes in tables, at most: chains and buckets at their emptiest. */
@@ -139,7 +139,8 @@ bool point_marker(struct team_member *member, struct capacitor_handle *handle)
 	bool sees = true;
 
 	if (member->index == 0)
-		sees = capacitor_set(handle, key, sizeof(key), value, sizeof(value), CAPACITOR_TTL_NEVER) == CAPACITOR_STORED;
+		sees = capacitor_set(handle, key, sizeof(key), value, sizeof(value), CAPACITOR_TTL_NEVER) ==
+		       CAPACITOR_STORED;
 	team_meet(member);
 	if (sees)
 		sees = capacitor_get(handle, key, sizeof(key), seen, sizeof(seen), &seen_bytes) == CAPACITOR_HIT &&
@@ -217,8 +218,8 @@ static void put_back(struct runner *runner, const struct job *job, uint64_t firs
 	struct allocations before = allocations_now(), after;
 
 	for (uint64_t i = 0; i < ranks; i++) {
-		enum capacitor_result result =
-			fill_key(runner, workload, workload_key_of_rank(first_rank + i, workload->key_step, workload->keys));
+		enum capacitor_result result = fill_key(
+			runner, workload, workload_key_of_rank(first_rank + i, workload->key_step, workload->keys));
 
 		if (result != CAPACITOR_STORED && result != CAPACITOR_EXISTS)
 			runner_check(runner, result);
@@ -345,7 +346,8 @@ static bool draw(struct point_workspace *workspace, const struct point *point, c
 	*workload = describe(point);
 	workspace->drawn = false;
 	if (!workload_init(workload)) {
-		snprintf(error, POINT_ERROR_BYTES, "no memory for the keys and operations of %u threads", point->threads);
+		snprintf(error, POINT_ERROR_BYTES, "no memory for the keys and operations of %u threads",
+		         point->threads);
 		return false;
 	}
 	workspace->drawn = team_run(&plan, &result, error);
@@ -423,7 +425,8 @@ static bool correct_rounds(const struct job *job, struct team_result *result, st
 	operations = result->count[RUNNER_OPERATIONS];
 	misses = result->count[RUNNER_DELETE_MISSES];
 	if (!(job->point->implementation->lacks & CAPACITOR_LACKS_STORAGE) && misses * 100 > operations) {
-		snprintf(error, POINT_ERROR_BYTES, "%.1f %% of the deletes found nothing: the capacity does not hold all keys",
+		snprintf(error, POINT_ERROR_BYTES,
+		         "%.1f %% of the deletes found nothing: the capacity does not hold all keys",
 		         100.0 * (double)misses / (double)operations);
 		return false;
 	}
@@ -431,9 +434,11 @@ static bool correct_rounds(const struct job *job, struct team_result *result, st
 	runner_report(&job->run, result, metrics);
 	for (size_t i = 0; i < sizeof(mixed) / sizeof(mixed[0]); i++)
 		if (!metrics->unavailable[mixed[i]])
-			metrics_lack(metrics, mixed[i], "the statistics of a mix of deletes only include the sets between rounds");
+			metrics_lack(metrics, mixed[i],
+			             "the statistics of a mix of deletes only include the sets between rounds");
 	metrics_lack(metrics, METRIC_VOLUNTARY_SWITCHES_PER_S, "threads wait for each other between rounds of deletes");
-	metrics_lack(metrics, METRIC_INVOLUNTARY_SWITCHES_PER_S, "threads wait for each other between rounds of deletes");
+	metrics_lack(metrics, METRIC_INVOLUNTARY_SWITCHES_PER_S,
+	             "threads wait for each other between rounds of deletes");
 	return true;
 }
 
@@ -456,7 +461,8 @@ static bool measure(struct job *job, double warmup_s, double window_s, struct me
 	if (deletes_only(job->point))
 		return correct_rounds(job, &result, metrics, error);
 	if (result.count[RUNNER_OPERATIONS] == 0) {
-		snprintf(error, POINT_ERROR_BYTES, "no operation ended within the window of %g s: it is too short", window_s);
+		snprintf(error, POINT_ERROR_BYTES, "no operation ended within the window of %g s: it is too short",
+		         window_s);
 		return false;
 	}
 	runner_report(&job->run, &result, metrics);
@@ -480,7 +486,8 @@ static bool run_on(const struct capacitor_info *implementation, const struct poi
 	done = runner_run_init(&job.run, cache, point->threads, point->value_bytes,
 	                       point->sample_every ? point->sample_every : point_sample_every(point->value_bytes));
 	if (done)
-		done = fill(&job, error) && measure(&job, point->warmup_s * share, point->window_s * share, metrics, error);
+		done = fill(&job, error) &&
+		       measure(&job, point->warmup_s * share, point->window_s * share, metrics, error);
 	else
 		snprintf(error, POINT_ERROR_BYTES, "no memory for the buffers of %u threads", point->threads);
 	runner_run_free(&job.run);
@@ -517,7 +524,8 @@ bool point_run(const struct point *point, struct point_workspace *workspace, str
 
 	metrics_clear(metrics, "not measured");
 	if (deletes_only(point) && point->keys < point->threads) {
-		snprintf(error, POINT_ERROR_BYTES, "a mix of deletes only needs a key for each of its %u threads", point->threads);
+		snprintf(error, POINT_ERROR_BYTES, "a mix of deletes only needs a key for each of its %u threads",
+		         point->threads);
 		return false;
 	}
 	if (!draw(workspace, point, error))
@@ -534,7 +542,8 @@ bool point_run(const struct point *point, struct point_workspace *workspace, str
 		metrics_set(metrics, METRIC_RESIDENT_PEAK_BYTES, resident_bytes);
 	metrics_set(metrics, METRIC_IDEAL_BYTES_PER_ENTRY, (double)(point->key_bytes + point->value_bytes));
 	metrics_set(metrics, METRIC_SEED, (double)point->seed);
-	metrics_lack(metrics, METRIC_BYTE_HIT_RATIO, "all values of this workload are of one size: it is the hit ratio");
+	metrics_lack(metrics, METRIC_BYTE_HIT_RATIO,
+	             "all values of this workload are of one size: it is the hit ratio");
 	return run_null(point, &workspace->workload, metrics, error);
 }
 
@@ -567,7 +576,8 @@ static size_t entries_bytes(uint64_t keys, size_t key_bytes, size_t value_bytes)
 {
 	size_t bytes;
 
-	if (__builtin_mul_overflow(keys, capacitor_entry_bytes(key_bytes, value_bytes) + TABLE_BYTES_PER_ENTRY, &bytes) ||
+	if (__builtin_mul_overflow(keys, capacitor_entry_bytes(key_bytes, value_bytes) + TABLE_BYTES_PER_ENTRY,
+	                           &bytes) ||
 	    bytes > (size_t)1 << 61)
 		return (size_t)1 << 61;
 	return bytes;

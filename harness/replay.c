@@ -35,8 +35,25 @@
 #define KEY_BYTES       sizeof(uint64_t)
 
 enum {
-	TRACE, FORMAT, REQUESTS, VALUE_SIZE, VALUE_SIZE_CAP, IMPL, THREADS, CAPACITY, CAPACITY_PERCENT, POLICY, COUNTERS,
-	HASH, PARTITION, REPETITIONS, SEED, SAMPLE_EVERY, OUT, HELP, OPTIONS
+	TRACE,
+	FORMAT,
+	REQUESTS,
+	VALUE_SIZE,
+	VALUE_SIZE_CAP,
+	IMPL,
+	THREADS,
+	CAPACITY,
+	CAPACITY_PERCENT,
+	POLICY,
+	COUNTERS,
+	HASH,
+	PARTITION,
+	REPETITIONS,
+	SEED,
+	SAMPLE_EVERY,
+	OUT,
+	HELP,
+	OPTIONS
 };
 
 static const struct options_known known[] = {
@@ -49,7 +66,8 @@ static const struct options_known known[] = {
 	[VALUE_SIZE_CAP] = {"--value-size-cap", "SIZE", "objects larger than this are replayed as if of this size;\n"
 		"default: none"},
 	[IMPL] = {"--impl", "NAMES", "implementations (see capacitor list), or all; default: all"},
-	[THREADS] = {"--threads", "NUMBERS", "threads, or auto: 1, 2, 4 ... all processors, and twice that; default: 1"},
+	[THREADS] = {"--threads", "NUMBERS",
+		"threads, or auto: 1, 2, 4 ... all processors, and twice that; default: 1"},
 	[CAPACITY] = {"--capacity", "SIZES", "bytes that the cache may take, headers and tables included"},
 	[CAPACITY_PERCENT] = {"--capacity-percent", "NUMBERS",
 		"the same, in percent of what all objects of the trace would be charged;\ndefault: " PERCENTS},
@@ -58,8 +76,8 @@ static const struct options_known known[] = {
 		"where the statistics are counted: global, packed, padded, or all;\ndefault: padded"},
 	[HASH] = {"--hash", "NAMES", "siphash (keyed), xxh3 (for trusted keys), or all; default: siphash"},
 	[PARTITION] = {"--partition", "NAMES",
-		"how requests are dealt out to threads: key (an object's all to one) or robin\n(one after the other), or all; "
-		"default: key"},
+		"how requests are dealt out to threads: key (an object's all to one) or robin\n"
+		"(one after the other), or all; default: key"},
 	[REPETITIONS] = {"--repetitions", "N", "how often each point is measured, 1 to 1000; default: 3"},
 	[SEED] = {"--seed", "N", "decides which objects share shards and chains; repetition r uses N + r; default: 1"},
 	[SAMPLE_EVERY] = {"--sample-every", "N", "take the time of one request in N, 1 to 1M; default: 61"},
@@ -215,7 +233,8 @@ static inline void perform(struct runner *runner, const struct deal *deal, const
 		runner_check(runner, result);
 		return;
 	}
-	result = capacitor_set(runner->handle, &step->object, KEY_BYTES, value, step->size_bytes, CAPACITOR_TTL_DEFAULT);
+	result =
+		capacitor_set(runner->handle, &step->object, KEY_BYTES, value, step->size_bytes, CAPACITOR_TTL_DEFAULT);
 	if (result == CAPACITOR_STORED)
 		runner_count(runner, RUNNER_VALUE_BYTES, step->size_bytes);
 	else if (result != CAPACITOR_TOO_LARGE) /* an object larger than the cache is always missed */
@@ -300,7 +319,8 @@ static bool run_on(const struct replay_point *point, const struct capacitor_info
 			metrics_lack(metrics, METRIC_BYTE_HIT_RATIO, "the implementation stores nothing");
 		else
 			metrics_set(metrics, METRIC_BYTE_HIT_RATIO,
-			            (double)result.count[RUNNER_FOUND_BYTES] / (double)result.count[RUNNER_REQUESTED_BYTES]);
+			            (double)result.count[RUNNER_FOUND_BYTES] /
+			                    (double)result.count[RUNNER_REQUESTED_BYTES]);
 	}
 	runner_run_free(&job.run);
 	capacitor_destroy(cache);
@@ -356,12 +376,13 @@ static void print_help(void)
 {
 	puts("usage: capacitor replay --trace FILE [OPTION...]\n"
 	     "\n"
-	     "Measures caches on a recorded trace: each request is a get, and a set when it misses (which is part of the\n"
-	     "operation). A run is one pass over the trace in a cache that is empty at its beginning. Options that are lists\n"
-	     "are separated by commas: every combination is a point. Sizes may end in K, M, G or T: times powers of 1024.\n");
+	     "Measures caches on a recorded trace: each request is a get, and a set when it misses (which is part of\n"
+	     "the operation). A run is one pass over the trace in a cache that is empty at its beginning. Options that\n"
+	     "are lists are separated by commas: every combination is a point. Sizes may end in K, M, G or T: times\n"
+	     "powers of 1024.\n");
 	options_print(stdout, known);
-	puts("\nReported are hit ratios of objects and of bytes, operations per second, and what `capacitor list metrics` has.\n"
-	     "With several threads each runs at its own speed, so that hit ratios differ a little from run to run.\n"
+	puts("\nReported are hit ratios of objects and of bytes, operations per second, and what `capacitor list\n"
+	     "metrics` has. With several threads each runs at its own speed, so that hit ratios differ from run to run.\n"
 	     "\n"
 	     "Google Benchmark's own options work as in `capacitor bench`.");
 }
@@ -414,8 +435,12 @@ static bool read_option(struct request *request, int option, const char *text, c
 
 static bool read_options(struct request *request, int argc, char **argv, char error[OPTIONS_ERROR_BYTES])
 {
-	struct options_reader reader = {
-		.command = "replay", .known = known, .foreign_prefix = "--benchmark_", .argc = argc, .argv = argv, .at = 1};
+	struct options_reader reader = {.command = "replay",
+	                                .known = known,
+	                                .foreign_prefix = "--benchmark_",
+	                                .argc = argc,
+	                                .argv = argv,
+	                                .at = 1};
 	int option;
 
 	while ((option = options_read(&reader)) != OPTIONS_END) {
@@ -425,7 +450,8 @@ static bool read_options(struct request *request, int argc, char **argv, char er
 		}
 		if (option == OPTIONS_FOREIGN) {
 			if (request->session.foreigns == BENCH_FOREIGN_MAX) {
-				snprintf(error, OPTIONS_ERROR_BYTES, "more than %d options of Google Benchmark", BENCH_FOREIGN_MAX);
+				snprintf(error, OPTIONS_ERROR_BYTES, "more than %d options of Google Benchmark",
+				         BENCH_FOREIGN_MAX);
 				return false;
 			}
 			request->session.foreign[request->session.foreigns++] = reader.value;
@@ -457,7 +483,8 @@ static bool fill_in(struct request *request, char error[OPTIONS_ERROR_BYTES])
 		[PARTITION] = "key", [VALUE_SIZE] = "100", [REPETITIONS] = "3", [SEED] = "1"};
 
 	for (int option = 0; option < OPTIONS; option++)
-		if (defaults[option] && !request->given[option] && !read_option(request, option, defaults[option], error))
+		if (defaults[option] && !request->given[option] &&
+		    !read_option(request, option, defaults[option], error))
 			return false;
 	if (!request->given[CAPACITY] && !request->given[CAPACITY_PERCENT])
 		return options_reals(known[CAPACITY_PERCENT].name, PERCENTS, 0.001, 200, &request->percent, error);
@@ -508,9 +535,10 @@ static bool load(struct request *request, struct trace *trace)
 		        "(--value-size-cap bounds them)\n");
 	cap_sizes(trace, request->given[VALUE_SIZE_CAP] ? request->value_bytes_cap : CAPACITOR_VALUE_BYTES_MAX);
 	fprintf(stderr,
-	        "capacitor replay: %s (%s): %zu requests of %zu objects, %" PRIu64 " bytes requested, all objects charged %"
-	        PRIu64 " bytes\n",
-	        trace->name, trace->format, trace->requests, trace->objects, trace->requested_bytes, charged_bytes(trace));
+	        "capacitor replay: %s (%s): %zu requests of %zu objects, %" PRIu64
+	        " bytes requested, all objects charged %" PRIu64 " bytes\n",
+	        trace->name, trace->format, trace->requests, trace->objects, trace->requested_bytes,
+	        charged_bytes(trace));
 	return true;
 }
 
@@ -545,7 +573,8 @@ static void combine(const struct request *request, size_t number, struct replay_
 	point->request = request;
 	point->implementation = capacitor_info(request->impl.item[sweep_digit(&number, request->impl.count)]);
 	point->policy = (enum capacitor_policy)request->policy.item[sweep_digit(&number, request->policy.count)];
-	point->counters = (enum capacitor_counters)request->counters.item[sweep_digit(&number, request->counters.count)];
+	point->counters =
+		(enum capacitor_counters)request->counters.item[sweep_digit(&number, request->counters.count)];
 	point->hash = (enum capacitor_hash)request->hash.item[sweep_digit(&number, request->hash.count)];
 	point->capacity_bytes = request->capacity.item[sweep_digit(&number, request->capacity.count)];
 	point->partition = (enum partition)request->partition.item[sweep_digit(&number, request->partition.count)];
@@ -555,8 +584,8 @@ static void combine(const struct request *request, size_t number, struct replay_
 static void name_point(const struct replay_point *point, const char *trace, char name[BENCH_NAME_BYTES])
 {
 	snprintf(name, BENCH_NAME_BYTES,
-	         "replay/trace:%s/impl:%s/policy:%s/counters:%s/hash:%s/threads:%u/partition:%s/capacity_bytes:%zu", trace,
-	         point->implementation->name, capacitor_policy_string(point->policy),
+	         "replay/trace:%s/impl:%s/policy:%s/counters:%s/hash:%s/threads:%u/partition:%s/capacity_bytes:%zu",
+	         trace, point->implementation->name, capacitor_policy_string(point->policy),
 	         capacitor_counters_string(point->counters), options_hashes()[point->hash], point->threads,
 	         partitions[point->partition], point->capacity_bytes);
 }
@@ -611,7 +640,8 @@ static void add_facts(struct request *request, const struct trace *trace)
 	bench_add_fact(session, "trace_requests", "%zu", trace->requests);
 	bench_add_fact(session, "trace_objects", "%zu", trace->objects);
 	bench_add_fact(session, "trace_requested_bytes", "%" PRIu64, trace->requested_bytes);
-	bench_add_fact(session, "value_sizes", "%s", trace->has_sizes ? "the trace's" : "all alike: the trace has none");
+	bench_add_fact(session, "value_sizes", "%s",
+	               trace->has_sizes ? "the trace's" : "all alike: the trace has none");
 	if (request->given[VALUE_SIZE_CAP])
 		bench_add_fact(session, "value_size_cap_bytes", "%" PRIu64, request->value_bytes_cap);
 	bench_add_fact(session, "partition", "key: an object's requests all in one thread; robin: one after the other");
@@ -629,7 +659,8 @@ static int run(struct request *request, struct trace *trace)
 	resolve_percents(request, trace);
 	all = combinations(request);
 	if (all > POINTS_MAX) {
-		fprintf(stderr, "capacitor replay: these lists make more than %d points; give shorter ones\n", POINTS_MAX);
+		fprintf(stderr, "capacitor replay: these lists make more than %d points; give shorter ones\n",
+		        POINTS_MAX);
 		return COMMAND_USAGE;
 	}
 	session->command = "replay";

@@ -251,7 +251,8 @@ static void report_stats(const struct runner_run *run, const struct team_result 
 	metrics_set(metrics, METRIC_ENTRIES, entries);
 	if (entries > 0)
 		metrics_set(metrics, METRIC_BYTES_PER_ENTRY,
-		            (double)(now.value[CAPACITOR_STAT_LIVE_BYTES] + now.value[CAPACITOR_STAT_TABLE_BYTES]) / entries);
+		            (double)(now.value[CAPACITOR_STAT_LIVE_BYTES] + now.value[CAPACITOR_STAT_TABLE_BYTES]) /
+		                    entries);
 	else
 		metrics_lack(metrics, METRIC_BYTES_PER_ENTRY, "the cache was empty at the end");
 }

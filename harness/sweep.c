@@ -62,8 +62,8 @@ bool sweep_has_memory(const char *command, const char *point, uint64_t wanted, u
 	if ((double)wanted <= (double)available * MEMORY_SHARE)
 		return true;
 	fprintf(stderr,
-	        "capacitor %s: %s needs about %.1f GiB of memory, and %.1f GiB are available: give fewer or smaller keys and "
-	        "values, fewer threads, or a smaller --capacity\n",
+	        "capacitor %s: %s needs about %.1f GiB of memory, and %.1f GiB are available: give fewer or smaller "
+	        "keys and values, fewer threads, or a smaller --capacity\n",
 	        command, point, (double)wanted / (1 << 30), (double)available / (1 << 30));
 	return false;
 }
@@ -78,7 +78,8 @@ void sweep_add_machine(struct bench_session *session)
 	if (not_pinned)
 		bench_add_fact(session, "pinning", "unavailable: %s", not_pinned);
 	else
-		bench_add_fact(session, "pinning", "a thread per core, then the cores' other hardware threads, then again");
+		bench_add_fact(session, "pinning",
+		               "a thread per core, then the cores' other hardware threads, then again");
 }
 
 /* ---- Parts of bench.h that need no C++ --------------------------------------------------------------------------- */

@@ -2,10 +2,10 @@
 /*
  * A team of threads; see team.h.
  *
- * Who is ready and who has ended is kept under one mutex, because that happens twice in a run. The phase is read without
- * it, by every member after every operation. So is the gate: members that wait for it sleep on a futex, which wakes
- * them all at once; a condition variable would hand them its mutex one after the other, and the last of a thousand
- * threads would have to wait for as many others to be scheduled, which are running already.
+ * Who is ready and who has ended is kept under one mutex, because that happens twice in a run. The phase is read
+ * without it, by every member after every operation. So is the gate: members that wait for it sleep on a futex, which
+ * wakes them all at once; a condition variable would hand them its mutex one after the other, and the last of a
+ * thousand threads would have to wait for as many others to be scheduled, which are running already.
  */
 #include "harness/team.h"
 
@@ -89,7 +89,8 @@ static void load_topology(void)
 		return;
 	}
 	allowed = hwloc_bitmap_alloc();
-	if (allowed && hwloc_get_cpubind(topology, allowed, HWLOC_CPUBIND_PROCESS) == 0 && !hwloc_bitmap_iszero(allowed))
+	if (allowed && hwloc_get_cpubind(topology, allowed, HWLOC_CPUBIND_PROCESS) == 0 &&
+	    !hwloc_bitmap_iszero(allowed))
 		hwloc_topology_restrict(topology, allowed, 0);
 	hwloc_bitmap_free(allowed);
 }

@@ -6,9 +6,9 @@
  * the cores' other hardware threads, then from the beginning again (the team is oversubscribed then). The threads
  * prepare, meet at a gate, and start together. Then either
  *
- *   a window      The coordinator waits until every thread has counted an operation, lets the warm-up pass, reads all counts
- *                 and the time, waits for the length of the window, reads both again, and says stop. What is reported is
- *                 the difference: work done while all threads ran, whichever of them was fast or slow.
+ *   a window      The coordinator waits until every thread has counted an operation, lets the warm-up pass, reads all
+ *                 counts and the time, waits for the length of the window, reads both again, and says stop. What is
+ *                 reported is the difference: work done while all threads ran, whichever of them was fast or slow.
  *   a full run    (window_s is 0) The bodies end by themselves; the time is from the gate to the last of them.
  *
  * Each member counts on lines of its own; nobody else reads them but the coordinator, a few times.
@@ -48,7 +48,7 @@ struct team_member {
 	char error[TEAM_ERROR_BYTES]; /* why the body returned false */
 };
 
-/* What a thread does. It must call team_ready once, when it has prepared. False: it failed, and member->error says why. */
+/* What a thread does. It must call team_ready once, when it has prepared. False: it failed; member->error says why. */
 typedef bool team_body(struct team_member *member);
 
 struct team_plan {
@@ -83,7 +83,7 @@ const char *team_not_pinned(void);
 
 /* ---- For bodies -------------------------------------------------------------------------------------------------- */
 
-/* The thread has prepared: waits until all have. False: one failed, and the body is to return (true: it did not fail). */
+/* The thread has prepared: waits until all have. False: one failed, and the body is to return (true: not it). */
 bool team_ready(struct team_member *member);
 
 /* What the coordinator has said. Relaxed: it says when to count, and publishes nothing else. */

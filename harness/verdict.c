@@ -129,7 +129,7 @@ void verdict_text(const struct verdict *verdict, char *text, size_t text_bytes)
 	const struct {
 		size_t count;
 		const char *what;
-	} parts[] = {{verdict->holds, "holds"}, {verdict->fails, "does not hold"}, {verdict->undecided, "undecided"}};
+	} parts[] = {{verdict->holds, "holds"}, {verdict->fails, "fails"}, {verdict->undecided, "undecided"}};
 
 	if (points == 0)
 		snprintf(text, text_bytes, "not measured");

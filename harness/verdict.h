@@ -30,7 +30,7 @@ struct verdict {
 /* Judges a claim on a summary table. */
 struct verdict verdict_of(const json_t *claim, const struct table *summary);
 
-/* "holds at all 4 points", "holds at 3 of 4 points, undecided at 1", "not measured", ... */
+/* "holds at all 4 points", "holds at 3 of 4 points, fails at 1 of 4 points", "not measured", ... */
 void verdict_text(const struct verdict *verdict, char *text, size_t text_bytes);
 
 #endif

@@ -4,14 +4,14 @@
  *
  * Random numbers   xoshiro256++ (Blackman and Vigna 2021), seeded by SplitMix64 from the seed of the point and the
  *                  number of the thread: streams of threads are independent, and repeat with the seed.
- * Keys             Key i of n is key_bytes long, its first 8 bytes a bijection of i, so that all differ. They lie in one
- *                  array where that takes at most WORKLOAD_KEYS_BYTES_MAX, or else are made when they are needed.
+ * Keys             Key i of n is key_bytes long, its first 8 bytes a bijection of i, so that all differ. They lie in
+ *                  one array where that takes at most WORKLOAD_KEYS_BYTES_MAX, or else are made when they are needed.
  * Popularity       Uniform (skew 0), or Zipf: the key of rank r (from 1) is drawn with probability r^-skew / H, by
  *                  rejection-inversion (Hörmann and Derflinger 1996): exact, and without a table. Rank r is key
  *                  (r * step) mod n with a step near n times the golden ratio, so that popular keys are spread evenly
  *                  over the numbers and are no neighbours.
- * Values           Slices of one random pattern, at an offset that the key chooses: nothing has to be made in the window,
- *                  and what a get returned can be told to be the key's.
+ * Values           Slices of one random pattern, at an offset that the key chooses: nothing has to be made in the
+ *                  window, and what a get returned can be told to be the key's.
  * Streams          Four times as many operations as keys, within 2^18 to 2^22 for each thread; repeated when used up.
  */
 #ifndef HARNESS_WORKLOAD_H

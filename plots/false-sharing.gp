@@ -5,8 +5,8 @@ of(who, x) = strcol("counters") eq who && in_panel(0) ? x : NaN
 load groups_part
 unset xlabel
 set ylabel "ns per operation"
+set logscale y
 set format y "%g"
-set yrange [0:*]
 do for [format in "svg pdf"] {
 	eval value(format)
 	plot for [i = 1:words(series)] data using (place(name(i), i)):(column("ns_per_op")):(column("ns_per_op_low")):(column("ns_per_op_high")) \

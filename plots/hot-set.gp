@@ -4,8 +4,8 @@ load style
 load groups_part
 set bmargin 6.2
 set ylabel "ns per operation"
+set logscale y
 set format y "%g"
-set yrange [0:*]
 label_of(mix) = mix eq "100-0-0" ? "get" : mix eq "0-100-0" ? "set" : mix eq "0-0-100" ? "delete" : mix
 target(mix) = mix eq "100-0-0" ? 100 : mix eq "0-100-0" ? 200 : mix eq "0-0-100" ? 150 : 0
 set xtics ()

@@ -164,15 +164,17 @@ static void *array_malloc(size_t bytes)
 	struct array *array;
 
 	bytes += ARRAY_HEADER_BYTES;
-	if (context.handle &&
-	    budget_used(budget) + (int64_t)bytes > (int64_t)load_relaxed(&budget->capacity_bytes)) /* an amount */
+	if (!context.handle)
+		fetch_add_relaxed(&budget->table_bytes, bytes); /* at creation: relaxed, an amount */
+	else if (!budget_table_take(budget, bytes))
 		return NULL;
 	array = memory_array(bytes, context.cache->config.huge_pages);
-	if (!array)
+	if (!array) {
+		budget_table_give(budget, bytes);
 		return NULL;
+	}
 	array->bytes = bytes;
 	array->canary = 1;
-	fetch_add_relaxed(&budget->table_bytes, bytes); /* relaxed: an amount */
 	if (context.handle)
 		count(context.handle, CAPACITOR_STAT_TABLE_REBUILDS, 1);
 	contract_publish(array);
@@ -185,12 +187,13 @@ static void array_free(void *memory, size_t bytes, bool defer)
 	struct array *array = (struct array *)(void *)((char *)memory - ARRAY_HEADER_BYTES);
 
 	(void)bytes;
-	fetch_sub_relaxed(&context.cache->budget.table_bytes, array->bytes); /* relaxed: an amount */
+	if (defer) /* before they leave the table: nobody is to see them nowhere */
+		budget_retired_add(&context.cache->budget, (int64_t)array->bytes);
+	budget_table_give(&context.cache->budget, array->bytes);
 	if (!defer) {
 		free(array);
 		return;
 	}
-	budget_retired_add(&context.cache->budget, (int64_t)array->bytes);
 	contract_retire(array);
 	ck_epoch_call(&context.shard->record, &array->epoch_entry, array_dummy);
 }

@@ -185,7 +185,8 @@ static void test_huge_pages(struct rig *rig)
 		rig_skip(rig, "this kernel does not tell which mappings were advised to use huge pages");
 	if (access("/sys/kernel/mm/transparent_hugepage/enabled", F_OK) != 0)
 		rig_skip(rig, "this kernel has no transparent huge pages");
-	expect(after > before, "huge pages were not asked for");
+	/* Not `after > before`: the heap may hand out again what an earlier cache had advised. */
+	expect(after > 0, "huge pages were not asked for");
 	if (!heap_watched())
 		return; /* a sanitizer keeps freed memory mapped */
 	rig->config.huge_pages = false;

@@ -45,7 +45,8 @@ static void numbers_are_taken(void **state)
 static void wrong_numbers_are_refused(void **state)
 {
 	static const char *const wrong[] = {
-		"", ",", "1,", ",1", "1,,2", "0", "11", "-1", "+1", " 1", "1 ", "1.5", "1X", "1KK", "K", "0x10", "1e3", "abc",
+		"", ",", "1,", ",1", "1,,2", "0", "11", "-1", "+1", " 1", "1 ", "1.5", "1X", "1KK", "K", "0x10", "1e3",
+		"abc",
 		"18446744073709551616", "99999999999999999999999", "18014398509481984K", "9,9", "auto"};
 	struct options_list list;
 
@@ -114,7 +115,18 @@ static void threads_sweep_to_twice_the_cores(void **state)
 
 static void reals_and_times(void **state)
 {
-	static const char *const wrong[] = {"", "2.1", "-0.1", "nan", "inf", "1e0", ".5", "5.", "0.9.9", "0,99,", "0.5,0.5", "x",
+	static const char *const wrong[] = {"",
+	                                    "2.1",
+	                                    "-0.1",
+	                                    "nan",
+	                                    "inf",
+	                                    "1e0",
+	                                    ".5",
+	                                    "5.",
+	                                    "0.9.9",
+	                                    "0,99,",
+	                                    "0.5,0.5",
+	                                    "x",
 	                                    "00000000000000000000000000000000000000001"};
 	struct options_reals list;
 	double seconds;
@@ -139,8 +151,9 @@ static void reals_and_times(void **state)
 
 static void mixes_add_up(void **state)
 {
-	static const char *const wrong[] = {"", "95:4", "95:4:2", "100:0:0:0", "101:-1:0", "+95:4:1", "95: 4:1", "95:4:1x",
-	                                    "4294967391:4:1", "a:b:c", "::", "95,4,1", "95:4:1,95:4:1"};
+	static const char *const wrong[] = {"",        "95:4",    "95:4:2",       "100:0:0:0",      "101:-1:0",
+	                                    "+95:4:1", "95: 4:1", "95:4:1x",      "4294967391:4:1", "a:b:c",
+	                                    "::",      "95,4,1",  "95:4:1,95:4:1"};
 	struct options_mixes list;
 
 	(void)state;
@@ -186,14 +199,20 @@ static void names_come_from_the_library(void **state)
 	assert_false(options_names("--policy", "all,fifo", options_policies(), &list, error));
 }
 
-static const struct options_known known[] = {
-	{"--size", "N", "a number"}, {"--size-limit", "N", "another"}, {"--fast", NULL, "a switch"}, {NULL, NULL, NULL}};
+static const struct options_known known[] = {{"--size", "N", "a number"},
+                                             {"--size-limit", "N", "another"},
+                                             {"--fast", NULL, "a switch"},
+                                             {NULL, NULL, NULL}};
 
 static int read_all(const char *const *arguments, int count, int *options, const char **values, int max)
 {
 	char *argv[16];
-	struct options_reader reader = {
-		.command = "test", .known = known, .foreign_prefix = "--foreign_", .argc = count, .argv = argv, .at = 1};
+	struct options_reader reader = {.command = "test",
+	                                .known = known,
+	                                .foreign_prefix = "--foreign_",
+	                                .argc = count,
+	                                .argv = argv,
+	                                .at = 1};
 	int option, read = 0;
 
 	for (int i = 0; i < count; i++)
@@ -212,8 +231,9 @@ static void arguments_are_read(void **state)
 	int options[8];
 
 	(void)state;
-	assert_int_equal(read_all((const char *[]){"x", "--size", "1", "--size-limit=2", "--fast", "--foreign_a=b"}, 6, options,
-	                          values, 8), 4);
+	assert_int_equal(read_all((const char *[]){"x", "--size", "1", "--size-limit=2", "--fast", "--foreign_a=b"}, 6,
+	                          options, values, 8),
+	                 4);
 	assert_int_equal(options[0], 0);
 	assert_string_equal(values[0], "1");
 	assert_int_equal(options[1], 1);

@@ -74,7 +74,8 @@ static void zipf_is_exact(void **state)
 				continue; /* all but a few draws are rank 1: no classes are left */
 			z = misfit_of_draws(sizes[j], skews[i], skews[i]);
 			if (fabs(z) > 4)
-				fail_msg("skew %g, %lu ranks: %.1f standard deviations off", skews[i], (unsigned long)sizes[j], z);
+				fail_msg("skew %g, %lu ranks: %.1f standard deviations off", skews[i],
+				         (unsigned long)sizes[j], z);
 		}
 }
 
@@ -180,10 +181,12 @@ static void keys_differ_and_repeat(void **state)
 	/* Even the first 8 bytes all differ. */
 	sorted = malloc(100000 * WORKLOAD_KEY_BYTES_MIN);
 	for (uint32_t key = 0; key < 100000; key++)
-		memcpy(sorted + key * WORKLOAD_KEY_BYTES_MIN, workload_key(&workload, key, NULL), WORKLOAD_KEY_BYTES_MIN);
+		memcpy(sorted + key * WORKLOAD_KEY_BYTES_MIN, workload_key(&workload, key, NULL),
+		       WORKLOAD_KEY_BYTES_MIN);
 	qsort(sorted, 100000, WORKLOAD_KEY_BYTES_MIN, compare_keys);
 	for (uint32_t key = 1; key < 100000; key++)
-		assert_true(compare_keys(sorted + (key - 1) * WORKLOAD_KEY_BYTES_MIN, sorted + key * WORKLOAD_KEY_BYTES_MIN) < 0);
+		assert_true(compare_keys(sorted + (key - 1) * WORKLOAD_KEY_BYTES_MIN,
+		                         sorted + key * WORKLOAD_KEY_BYTES_MIN) < 0);
 	free(sorted);
 	workload_free(&workload);
 }
