@@ -382,7 +382,7 @@ static void print_help(void)
 	     "powers of 1024.\n");
 	options_print(stdout, known);
 	puts("\nReported are hit ratios of objects and of bytes, operations per second, and what `capacitor list\n"
-	     "metrics` has. With several threads each runs at its own speed, so that hit ratios differ from run to run.\n"
+	     "metrics` has. With several threads each runs at its own speed, so that hit ratios differ between runs.\n"
 	     "\n"
 	     "Google Benchmark's own options work as in `capacitor bench`.");
 }

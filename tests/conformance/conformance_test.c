@@ -8,6 +8,7 @@
  * (threads aside). A test that takes minutes is stuck: the alarm ends the program with its name.
  */
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>
@@ -295,6 +296,9 @@ int main(int argc, char **argv)
 	int failures;
 
 	parse_options(argc, argv);
+	/* A threshold that is set stays: large blocks are mapped, and unmapped when they are freed. Else glibc learns to keep
+	 * them, with what the kernel was advised about them. */
+	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	if (options.impl)
 		check_implementations();
 	lay_out();

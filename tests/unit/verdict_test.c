@@ -24,6 +24,9 @@ static const char text[] =
 	"near\t2\tm\t0\t65\t60\t75\t1\n"
 	"fast\t1\tother\t0\t1\t1\t1\t1\n";
 
+/* A claim about ops_per_s. */
+#define OPS "{\"metric\": \"ops_per_s\", "
+
 static struct verdict judge(const char *claim)
 {
 	json_t *json = json_loads(claim, 0, NULL);
@@ -51,37 +54,37 @@ static void assert_verdict(const char *claim, size_t holds, size_t fails, size_t
 static void test_compared_to_points(void **state)
 {
 	(void)state;
-	assert_verdict("{\"metric\": \"ops_per_s\", \"of\": {\"impl\": \"fast\"}, \"above\": {\"impl\": \"slow\"}}", 2, 0, 0);
-	assert_verdict("{\"metric\": \"ops_per_s\", \"of\": {\"impl\": \"slow\"}, \"below\": {\"impl\": \"fast\"}}", 2, 0, 0);
-	assert_verdict("{\"metric\": \"ops_per_s\", \"of\": {\"impl\": \"slow\"}, \"above\": {\"impl\": \"fast\"}}", 0, 2, 0);
-	assert_verdict("{\"metric\": \"ops_per_s\", \"of\": {\"impl\": \"near\"}, \"above\": {\"impl\": \"slow\"}}", 1, 0, 1);
+	assert_verdict(OPS "\"of\": {\"impl\": \"fast\"}, \"above\": {\"impl\": \"slow\"}}", 2, 0, 0);
+	assert_verdict(OPS "\"of\": {\"impl\": \"slow\"}, \"below\": {\"impl\": \"fast\"}}", 2, 0, 0);
+	assert_verdict(OPS "\"of\": {\"impl\": \"slow\"}, \"above\": {\"impl\": \"fast\"}}", 0, 2, 0);
+	assert_verdict(OPS "\"of\": {\"impl\": \"near\"}, \"above\": {\"impl\": \"slow\"}}", 1, 0, 1);
 	/* With itself at another number of threads; of the mixes only one has two. */
-	assert_verdict("{\"metric\": \"ops_per_s\", \"of\": {\"impl\": \"fast\", \"threads\": \"2\"}, \"above\": {\"threads\": \"1\"}}",
+	assert_verdict(OPS "\"of\": {\"impl\": \"fast\", \"threads\": \"2\"}, \"above\": {\"threads\": \"1\"}}",
 	               1, 0, 0);
 }
 
 static void test_compared_to_a_number(void **state)
 {
 	(void)state;
-	assert_verdict("{\"metric\": \"ops_per_s\", \"of\": {\"mix\": \"m\"}, \"below\": 100}", 4, 1, 2);
-	assert_verdict("{\"metric\": \"ops_per_s\", \"of\": {\"mix\": \"m\"}, \"except\": {\"impl\": \"near\"}, \"below\": 100}", 3, 1, 1);
-	assert_verdict("{\"metric\": \"ops_per_s\", \"of\": {\"mix\": \"m\"}, \"above\": 50, \"factor\": 10}", 0, 7, 0);
+	assert_verdict(OPS "\"of\": {\"mix\": \"m\"}, \"below\": 100}", 4, 1, 2);
+	assert_verdict(OPS "\"of\": {\"mix\": \"m\"}, \"except\": {\"impl\": \"near\"}, \"below\": 100}", 3, 1, 1);
+	assert_verdict(OPS "\"of\": {\"mix\": \"m\"}, \"above\": 50, \"factor\": 10}", 0, 7, 0);
 }
 
 static void test_threads_that_fit(void **state)
 {
 	(void)state;
-	assert_verdict("{\"metric\": \"ops_per_s\", \"of\": {\"impl\": \"fast\", \"threads\": \"fit\"}, \"above\": 180}", 1, 0, 0);
+	assert_verdict(OPS "\"of\": {\"impl\": \"fast\", \"threads\": \"fit\"}, \"above\": 180}", 1, 0, 0);
 }
 
 static void test_factor(void **state)
 {
 	(void)state;
-	assert_verdict("{\"metric\": \"ops_per_s\", \"of\": {\"impl\": \"fast\", \"threads\": \"2\"}, \"above\": {\"impl\": \"slow\"},"
+	assert_verdict(OPS "\"of\": {\"impl\": \"fast\", \"threads\": \"2\"}, \"above\": {\"impl\": \"slow\"},"
 	               " \"factor\": 2}", 1, 0, 0);
-	assert_verdict("{\"metric\": \"ops_per_s\", \"of\": {\"impl\": \"fast\", \"threads\": \"2\"}, \"above\": {\"impl\": \"slow\"},"
+	assert_verdict(OPS "\"of\": {\"impl\": \"fast\", \"threads\": \"2\"}, \"above\": {\"impl\": \"slow\"},"
 	               " \"factor\": 3}", 0, 0, 1);
-	assert_verdict("{\"metric\": \"ops_per_s\", \"of\": {\"impl\": \"fast\", \"threads\": \"2\"}, \"above\": {\"impl\": \"slow\"},"
+	assert_verdict(OPS "\"of\": {\"impl\": \"fast\", \"threads\": \"2\"}, \"above\": {\"impl\": \"slow\"},"
 	               " \"factor\": 5}", 0, 1, 0);
 }
 
