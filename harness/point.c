@@ -36,6 +36,9 @@
 /* What an entry takes in tables, at most: chains and buckets at their emptiest. */
 #define TABLE_BYTES_PER_ENTRY 64
 
+/* Shorter windows say nothing: a thread may be off its processor for all of it. */
+#define WINDOW_MIN_S 0.01
+
 #define MEBIBYTE ((size_t)1 << 20)
 
 /* What a team has to know, beside the runners (which come first: see runner_edge). */
@@ -418,10 +421,7 @@ static bool correct_rounds(const struct job *job, struct team_result *result, st
 		METRIC_CAS_FAILURES_PER_OP, METRIC_BUSY_PER_OP, METRIC_GRACE_PERIODS_PER_S, METRIC_TABLE_REBUILDS};
 	uint64_t operations, misses;
 
-	memset(result->count, 0, sizeof(result->count));
-	for (unsigned i = 0; i < job->run.threads; i++)
-		for (unsigned j = 0; j < TEAM_COUNTS; j++)
-			result->count[j] += job->run.runners[i].closed.count[j] - job->run.runners[i].opened.count[j];
+	runner_counts(&job->run, result->count);
 	operations = result->count[RUNNER_OPERATIONS];
 	misses = result->count[RUNNER_DELETE_MISSES];
 	if (!(job->point->implementation->lacks & CAPACITOR_LACKS_STORAGE) && misses * 100 > operations) {
@@ -476,6 +476,7 @@ static bool run_on(const struct capacitor_info *implementation, const struct poi
 	struct point on = *point;
 	struct job job = {.point = &on, .workload = workload};
 	struct capacitor *cache;
+	double window_s;
 	bool done;
 
 	on.implementation = implementation;
@@ -483,11 +484,12 @@ static bool run_on(const struct capacitor_info *implementation, const struct poi
 	job.fill = point->fill && !(implementation->lacks & CAPACITOR_LACKS_STORAGE);
 	if (!create(&on, implementation, &cache, error))
 		return false;
+	window_s = point->window_s * share < WINDOW_MIN_S ? WINDOW_MIN_S : point->window_s * share;
 	done = runner_run_init(&job.run, cache, point->threads, point->value_bytes,
 	                       point->sample_every ? point->sample_every : point_sample_every(point->value_bytes));
 	if (done)
 		done = fill(&job, error) &&
-		       measure(&job, point->warmup_s * share, point->window_s * share, metrics, error);
+		       measure(&job, point->warmup_s * share, window_s, metrics, error);
 	else
 		snprintf(error, POINT_ERROR_BYTES, "no memory for the buffers of %u threads", point->threads);
 	runner_run_free(&job.run);

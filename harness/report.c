@@ -72,7 +72,7 @@ static bool failed_program(const char *what, const char *errors_path, char *erro
 	if (file)
 		fclose(file);
 	line[strcspn(line, "\n")] = '\0';
-	snprintf(error, RUN_ERROR_BYTES, "%.150s failed: %s (more in %.200s)", what, line, errors_path);
+	snprintf(error, RUN_ERROR_BYTES, "%.120s failed: %.150s (more in %.150s)", what, line, errors_path);
 	return false;
 }
 

@@ -108,25 +108,37 @@ void runner_note_phase(struct runner *runner, enum team_phase phase)
 
 /* ---- Metrics ----------------------------------------------------------------------------------------------------- */
 
+void runner_counts(const struct runner_run *run, uint64_t count[TEAM_COUNTS])
+{
+	memset(count, 0, TEAM_COUNTS * sizeof(count[0]));
+	for (unsigned i = 0; i < run->threads; i++)
+		for (unsigned j = 0; j < TEAM_COUNTS; j++)
+			count[j] += run->runners[i].closed.count[j] - run->runners[i].opened.count[j];
+}
+
 static void report_rates(const struct runner_run *run, const struct team_result *result, struct metrics *metrics)
 {
 	double operations = (double)result->count[RUNNER_OPERATIONS];
-	double gets = (double)result->count[RUNNER_GETS];
+	uint64_t noted[TEAM_COUNTS];
+	double gets, bytes_per_op;
 
+	runner_counts(run, noted);
+	gets = (double)noted[RUNNER_GETS];
+	bytes_per_op = (double)noted[RUNNER_VALUE_BYTES] / (double)noted[RUNNER_OPERATIONS];
 	metrics_set(metrics, METRIC_WINDOW_S, result->window_s);
 	metrics_set(metrics, METRIC_OPERATIONS, operations);
 	metrics_set(metrics, METRIC_OVERSUBSCRIBED, result->oversubscribed);
 	metrics_set(metrics, METRIC_FAIRNESS, result->fairness);
 	metrics_set(metrics, METRIC_OPS_PER_S, operations / result->window_s);
 	metrics_set(metrics, METRIC_NS_PER_OP, result->window_s * 1e9 * run->threads / operations);
-	metrics_set(metrics, METRIC_BYTES_PER_S, (double)result->count[RUNNER_VALUE_BYTES] / result->window_s);
+	metrics_set(metrics, METRIC_BYTES_PER_S, bytes_per_op * operations / result->window_s);
 	if (gets == 0)
-		metrics_lack(metrics, METRIC_HIT_RATIO, "the mix has no get");
+		metrics_lack(metrics, METRIC_HIT_RATIO, "there was no get in the window");
 	if (capacitor_cache_info(run->cache)->lacks & CAPACITOR_LACKS_STORAGE) {
 		metrics_lack(metrics, METRIC_HIT_RATIO, "the implementation stores nothing");
 		metrics_lack(metrics, METRIC_BYTES_PER_S, "the implementation stores nothing");
 	} else if (gets > 0) {
-		metrics_set(metrics, METRIC_HIT_RATIO, (double)result->count[RUNNER_HITS] / gets);
+		metrics_set(metrics, METRIC_HIT_RATIO, (double)noted[RUNNER_HITS] / gets);
 	}
 }
 

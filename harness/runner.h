@@ -100,6 +100,12 @@ static inline bool runner_samples(struct runner *runner)
 }
 
 /*
+ * What the threads counted between their own notes. Each noted between two operations, so these fit together: a ratio
+ * of two of them is exact, as it would not be from what the coordinator reads while they run.
+ */
+void runner_counts(const struct runner_run *run, uint64_t count[TEAM_COUNTS]);
+
+/*
  * Fills in all metrics but null_ns_per_op, resident_peak_bytes, ideal_bytes_per_entry and seed. Called when the team
  * has ended and the cache is still there.
  */

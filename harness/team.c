@@ -27,6 +27,9 @@
 #define READING_NS    100000
 #define READINGS_MAX  10
 
+/* A window in which no operation ended at all is made longer by its length, so often at the most. */
+#define EXTENSIONS_MAX 10
+
 enum gate {
 	GATE_CLOSED,
 	GATE_OPEN,
@@ -282,6 +285,15 @@ static void wait_until_all_run(struct team *team)
 			sleep_until(now_ns() + 100000);
 }
 
+static uint64_t operations_of(const struct team *team, const struct reading *reading)
+{
+	uint64_t operations = 0;
+
+	for (unsigned i = 0; i < team->plan->threads; i++)
+		operations += reading->count[i * TEAM_COUNTS + TEAM_OPERATIONS];
+	return operations;
+}
+
 static void run_window(struct team *team, struct reading *opened, struct reading *closed, struct reading *edge)
 {
 	const struct team_plan *plan = team->plan;
@@ -292,8 +304,13 @@ static void run_window(struct team *team, struct reading *opened, struct reading
 		plan->edge(plan->context, false);
 	say(team, TEAM_WINDOW);
 	read_counts(team, opened);
-	sleep_until(opened->time_ns + (uint64_t)(plan->window_s * 1e9));
-	read_counts(team, closed);
+	closed->time_ns = opened->time_ns;
+	for (int extensions = 0; extensions <= EXTENSIONS_MAX; extensions++) {
+		sleep_until(closed->time_ns + (uint64_t)(plan->window_s * 1e9));
+		read_counts(team, closed);
+		if (operations_of(team, closed) > operations_of(team, opened))
+			break;
+	}
 	if (plan->edge)
 		plan->edge(plan->context, true);
 	read_counts(team, edge);

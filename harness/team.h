@@ -9,6 +9,7 @@
  *   a window      The coordinator waits until every thread has counted an operation, lets the warm-up pass, reads all
  *                 counts and the time, waits for the length of the window, reads both again, and says stop. What is
  *                 reported is the difference: work done while all threads ran, whichever of them was fast or slow.
+ *                 A window in which nobody counted anything is extended, ten times at most.
  *   a full run    (window_s is 0) The bodies end by themselves; the time is from the gate to the last of them.
  *
  * Each member counts on lines of its own; nobody else reads them but the coordinator, a few times.

@@ -58,7 +58,7 @@ static void write_reason(FILE *out, const json_t *context, const json_t *run, co
 	char key[256];
 	const char *reason;
 
-	snprintf(key, sizeof key, "unavailable:%s:%s", impl, metric);
+	snprintf(key, sizeof key, "unavailable:%.100s:%s", impl, metric);
 	reason = json_string_value(json_object_get(json_object_get(run, "unavailable"), metric));
 	if (!reason)
 		reason = json_string_value(json_object_get(context, key));
