@@ -191,7 +191,7 @@ struct page {
 	FILE *out;
 	const char *root, *folder;
 	json_t *environment;
-	unsigned figures;
+	unsigned figures, undrawn;
 	char *error;
 };
 
@@ -228,8 +228,33 @@ static void write_panel(FILE *out, const char *each, const char *panel)
 		fputs(strcmp(panel, "1") == 0 ? " thread" : " threads", out);
 }
 
+/* A figure that gnuplot did not draw. Where no point has its metric, that is a result; all else is a failure, which the
+ * page shows and the exit status tells, but the other figures are drawn. */
+static void undrawn(struct page *page, const char *script, const char *log, const char *name)
+{
+	static const char *const suffixes[] = {".svg", ".pdf"};
+	char path[RUN_PATH_BYTES], error[RUN_ERROR_BYTES];
+
+	for (size_t i = 0; i < 2; i++) { /* perhaps begun */
+		snprintf(path, sizeof path, "%.3800s/plots/%s%s", page->folder, name, suffixes[i]);
+		unlink(path);
+	}
+	failed_program(script, log, error);
+	fputs("<p class=\"facts\">", page->out);
+	if (strstr(error, "value undefined")) {
+		fprintf(page->out, "%s is not drawn: no point has a value for it.", name);
+		unlink(log);
+	} else {
+		fputs("<b class=\"missed\">Not drawn:</b> ", page->out);
+		escaped(page->out, error);
+		memcpy(page->error, error, sizeof error);
+		page->undrawn++;
+	}
+	fputs("</p>\n", page->out);
+}
+
 /* Draws one figure from one table: for all its rows, or for those whose column `each` holds `panel`. */
-static bool draw(struct page *page, const json_t *figure, const char *slug, const struct table *table, const char *panel)
+static void draw(struct page *page, const json_t *figure, const char *slug, const struct table *table, const char *panel)
 {
 	const char *script = json_string_value(json_object_get(figure, "script"));
 	const char *series = json_string_value(json_object_get(figure, "series"));
@@ -257,8 +282,10 @@ static bool draw(struct page *page, const json_t *figure, const char *slug, cons
 	define_list(definitions, sizeof definitions, used, "groups", table, group);
 	snprintf(path, sizeof path, "%.3900s/plots/%s", page->root, script);
 	snprintf(log, sizeof log, "%.3800s/plots/%s.log", page->folder, name);
-	if (!run_program(argv, NULL, log))
-		return failed_program(path, log, page->error);
+	if (!run_program(argv, NULL, log)) {
+		undrawn(page, path, log, name);
+		return;
+	}
 	unlink(log);
 
 	fprintf(page->out, "<figure>\n");
@@ -270,10 +297,9 @@ static bool draw(struct page *page, const json_t *figure, const char *slug, cons
 	fputs(".</b> ", page->out);
 	escaped(page->out, caption);
 	fputs("</figcaption>\n</figure>\n", page->out);
-	return true;
 }
 
-static bool draw_figures(struct page *page, const json_t *experiment, const char *slug, const struct table *table)
+static void draw_figures(struct page *page, const json_t *experiment, const char *slug, const struct table *table)
 {
 	const json_t *figure;
 	size_t index;
@@ -283,13 +309,11 @@ static bool draw_figures(struct page *page, const json_t *experiment, const char
 		const char *panels[DISTINCT_MAX];
 		size_t count = each ? table_distinct(table, each, panels, DISTINCT_MAX) : 0;
 
-		if (!each && !draw(page, figure, slug, table, NULL))
-			return false;
+		if (!each)
+			draw(page, figure, slug, table, NULL);
 		for (size_t i = 0; i < count; i++)
-			if (!draw(page, figure, slug, table, panels[i]))
-				return false;
+			draw(page, figure, slug, table, panels[i]);
 	}
-	return true;
 }
 
 /* ---- Tables and findings ------------------------------------------------------------------------------------------- */
@@ -568,7 +592,6 @@ static bool write_experiment(struct page *page, const json_t *entry)
 	const json_t *experiment = json_object_get(entry, "experiment");
 	char path[RUN_PATH_BYTES];
 	struct table table;
-	bool fine;
 
 	fprintf(page->out, "<h2 id=\"%s\">", slug);
 	escaped(page->out, json_string_value(json_object_get(experiment, "title")));
@@ -588,15 +611,16 @@ static bool write_experiment(struct page *page, const json_t *entry)
 		snprintf(page->error, RUN_ERROR_BYTES, "%.400s: not a table", path);
 		return false;
 	}
-	fine = table.rows == 0 || draw_figures(page, experiment, slug, &table);
-	if (fine && table_cell(&table, 0, "ops_per_s") && table.rows > 0) {
+	if (table.rows > 0)
+		draw_figures(page, experiment, slug, &table);
+	if (table.rows > 0 && table_cell(&table, 0, "ops_per_s")) {
 		write_fastest(page->out, &table);
 		write_targets(page->out, experiment, &table);
 		write_points(page->out, &table);
 		write_unavailable(page->out, &table);
 	}
 	table_free(&table);
-	return fine;
+	return true;
 }
 
 static void write_environment(FILE *out, const json_t *environment)
@@ -677,7 +701,7 @@ bool report_write(const char *root, const char *folder, char *error)
 			page.out = file.stream;
 			fine = write_page(&page, plan);
 			if (fine)
-				fine = results_commit(&file, error, RUN_ERROR_BYTES);
+				fine = results_commit(&file, error, RUN_ERROR_BYTES) && page.undrawn == 0;
 			else
 				results_abort(&file);
 		}

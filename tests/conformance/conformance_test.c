@@ -2,7 +2,7 @@
 /*
  * conformance_test: multiplies the tests of the suite (suite.h) with the table of implementations, and runs them.
  *
- *   conformance_test [--impl a,b] [--filter text] [--seed n] [--list] [--fail-fast]
+ *   conformance_test [--impl a,b] [--filter text] [--seed n] [--limit seconds] [--list] [--fail-fast]
  *
  * A test's random numbers depend on the seed and on its name: the same seed repeats one test as it ran among all
  * (threads aside). A test that takes minutes is stuck: the alarm ends the program with its name.
@@ -16,8 +16,8 @@
 #include "heap.h"
 #include "suite.h"
 
-#define SECONDS_MAX           100
-#define SECONDS_MAX_SANITIZED 600
+#define LIMIT_S           100
+#define LIMIT_SANITIZED_S 600
 
 static const struct suite_test *const files[] = {
 	information_tests, configuration_tests, arguments_tests, absences_tests, model_tests, linearizability_tests,
@@ -30,6 +30,7 @@ static struct {
 	const char *impl;
 	const char *filter;
 	uint64_t seed;
+	unsigned limit_s; /* for one test */
 	bool list;
 	bool fail_fast;
 } options;
@@ -91,7 +92,7 @@ static int setup(void **state)
 	for (unsigned i = 0; i < sizeof rig->config.hash_seed; i++)
 		rig->config.hash_seed[i] = (uint8_t)(mix64(rig->seed + i) >> 56);
 	running = rig->name;
-	alarm(heap_watched() ? SECONDS_MAX : SECONDS_MAX_SANITIZED);
+	alarm(options.limit_s);
 	return 0;
 }
 
@@ -240,6 +241,7 @@ static void help(void)
 	     "  --impl a,b     only these implementations\n"
 	     "  --filter text  only tests whose name contains the text\n"
 	     "  --seed n       repeat the random numbers of an earlier run (it is printed at the start)\n"
+	     "  --limit s      end the program when a test takes longer than so many seconds\n"
 	     "  --fail-fast    end at the first failure, with exit status 1\n"
 	     "  --list         print the names of the tests and end");
 	exit(0);
@@ -252,30 +254,39 @@ static const char *value_of(int argc, char **argv, int *i)
 	return argv[++*i];
 }
 
+static uint64_t number_of(int argc, char **argv, int *i)
+{
+	const char *option = argv[*i], *text = value_of(argc, argv, i);
+	uint64_t number;
+	char *end;
+
+	number = strtoull(text, &end, 0);
+	if (end == text || *end != '\0' || *text == '-')
+		usage_error(option[2] == 's' ? "--seed wants a number, not" : "--limit wants a number of seconds, not", text);
+	return number;
+}
+
 static void parse_options(int argc, char **argv)
 {
 	options.seed = (uint64_t)time(NULL) * 1000003u + (uint64_t)getpid();
+	options.limit_s = heap_watched() ? LIMIT_S : LIMIT_SANITIZED_S;
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--help") == 0) {
+		if (strcmp(argv[i], "--help") == 0)
 			help();
-		} else if (strcmp(argv[i], "--list") == 0) {
+		else if (strcmp(argv[i], "--list") == 0)
 			options.list = true;
-		} else if (strcmp(argv[i], "--fail-fast") == 0) {
+		else if (strcmp(argv[i], "--fail-fast") == 0)
 			options.fail_fast = true;
-		} else if (strcmp(argv[i], "--impl") == 0) {
+		else if (strcmp(argv[i], "--impl") == 0)
 			options.impl = value_of(argc, argv, &i);
-		} else if (strcmp(argv[i], "--filter") == 0) {
+		else if (strcmp(argv[i], "--filter") == 0)
 			options.filter = value_of(argc, argv, &i);
-		} else if (strcmp(argv[i], "--seed") == 0) {
-			const char *text = value_of(argc, argv, &i);
-			char *end;
-
-			options.seed = strtoull(text, &end, 0);
-			if (end == text || *end != '\0')
-				usage_error("--seed wants a number, not", text);
-		} else {
+		else if (strcmp(argv[i], "--seed") == 0)
+			options.seed = number_of(argc, argv, &i);
+		else if (strcmp(argv[i], "--limit") == 0)
+			options.limit_s = (unsigned)number_of(argc, argv, &i);
+		else
 			usage_error("unknown option", argv[i]);
-		}
 	}
 }
 

@@ -220,6 +220,23 @@ static void test_failures_are_listed(void **state)
 	free(text);
 }
 
+/* A figure of a metric that no point has is a result, not a failure; the others are drawn. */
+static void test_nothing_to_draw(void **state)
+{
+	char *text;
+
+	(void)state;
+	write_run(FAILED_HEADER);
+	scratch_write(scratch_path("a 'run'/one.summary.tsv"),
+	              "experiment\timpl\tthreads\tmix\tops_per_s\tops_per_s_low\tops_per_s_high\toversubscribed\n"
+	              "one\trcu\t1\t95-4-1\tunavailable: no operations\t-\t-\t0\n"
+	              "one\trwlock\t1\t95-4-1\tunavailable: no operations\t-\t-\t0\n");
+	text = page();
+	assert_non_null(strstr(text, "is not drawn: no point has a value for it"));
+	assert_int_equal(scratch_entries(scratch_path("a 'run'/plots")), 0);
+	free(text);
+}
+
 /* Drawn again, it is the same page. */
 static void test_repeats(void **state)
 {
@@ -247,7 +264,7 @@ static bool says(const char *word)
 
 static void test_command(void **state)
 {
-	char folder[SCRATCH_PATH_BYTES];
+	char folder[SCRATCH_PATH_BYTES], *text;
 
 	(void)state;
 	write_run(FAILED_HEADER);
@@ -260,11 +277,15 @@ static void test_command(void **state)
 	assert_int_equal(scratch_run(report_command, (const char *const[]){"report", "--help", NULL}), COMMAND_OK);
 	assert_int_equal(scratch_run(report_command, (const char *const[]){"report", "/no/such/run", NULL}), COMMAND_FAIL);
 	assert_true(says("/no/such/run"));
-	/* Without plots/ it says which file it wanted, and the old report stays. */
+	/* Without plots/ it says which file it wanted, and the page does, too. */
 	assert_int_equal(scratch_run(report_command, (const char *const[]){"report", folder, "--root", "/no/root", NULL}),
 	                 COMMAND_FAIL);
 	assert_true(says("threads.gp"));
-	assert_true(scratch_exists(scratch_path("a 'run'/report.html")));
+	text = scratch_read(scratch_path("a 'run'/report.html"));
+	assert_non_null(text);
+	assert_non_null(strstr(text, "Not drawn:"));
+	assert_non_null(strstr(text, "threads.gp"));
+	free(text);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_setup, scratch_teardown)
@@ -273,8 +294,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_known_intervals), TEST(test_gaps), TEST(test_no_rows), TEST(test_summary_fails), TEST(test_page),
-		TEST(test_page_is_escaped), TEST(test_page_stands_alone), TEST(test_failures_are_listed), TEST(test_repeats),
-		TEST(test_command),
+		TEST(test_page_is_escaped), TEST(test_page_stands_alone), TEST(test_failures_are_listed),
+		TEST(test_nothing_to_draw), TEST(test_repeats), TEST(test_command),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,6 +97,24 @@ static void test_abort_leaves_nothing(void **state)
 	assert_int_equal(scratch_entries(scratch_path("out")), 1);
 }
 
+/* What fails at the very end leaves nothing either, whatever name it had by then. */
+static void test_not_replaceable(void **state)
+{
+	struct results_file file;
+
+	(void)state;
+	scratch_folder(scratch_path("out"));
+	assert_true(results_open(&file, scratch_path("out/new"), error, sizeof(error)));
+	fputs("whole", file.stream);
+	scratch_folder(scratch_path("out/new"));
+	assert_false(results_commit(&file, error, sizeof(error)));
+	assert_ptr_equal(strstr(error, scratch_path("out/new")), error);
+	assert_non_null(strstr(error, strerror(EISDIR)));
+	assert_null(file.stream);
+	assert_int_equal(scratch_entries(scratch_path("out")), 1);
+	assert_int_equal(scratch_entries(scratch_path("out/new")), 0);
+}
+
 static bool has_nameless_files(void)
 {
 	int descriptor = open(scratch_path("out"), O_TMPFILE | O_WRONLY, 0600);
@@ -262,6 +280,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_writes_and_replaces), TEST(test_old_until_committed), TEST(test_abort_leaves_nothing),
+		TEST(test_not_replaceable),
 		TEST(test_killed_while_writing), TEST(test_full_in_the_middle), TEST(test_full_device), TEST(test_pipe),
 		TEST(test_refused_when_opened), TEST(test_follows_a_link), TEST(test_folders),
 	};
