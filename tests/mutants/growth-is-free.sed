@@ -2,4 +2,4 @@
 # what: a table that grows is not charged
 # file: common/segment.c
 # impl: unsync
-/^static void table_grow/,/^}/s/fetch_add_relaxed(.*);.*//
+/^static void table_grow/,/^}/s/budget_table_give(&cache->budget, bytes \/ 2);/budget_table_give(\&cache->budget, bytes);/
