@@ -142,9 +142,9 @@ static void test_churn(struct rig *rig)
 	heap_peak_reset();
 	until_ns = now_ns() + 60000000;
 	while (crew_evicts_until(&crew, until_ns))
-		if (rig_exceeds(rig, bound))
-			crew_fail_main(&crew, "%" PRIu64 " bytes are used, %" PRIu64 " are the bound",
-			               rig_used_bytes(rig), bound);
+		if (rig_exceeds(rig, rig->config.capacity_bytes, CHURN_WRITERS, charge))
+			crew_fail_main(&crew, "%" PRIu64 " bytes are used of %zu", rig_used_bytes(rig),
+			               rig->config.capacity_bytes);
 	if (heap_watched() && heap_peak_bytes() > heap_bound)
 		crew_fail_main(&crew, "the heap grew from %" PRId64 " to %" PRId64 " bytes, %" PRId64 " are the bound",
 		               heap_before, heap_peak_bytes(), heap_bound);

@@ -262,7 +262,8 @@ static uint64_t number_of(int argc, char **argv, int *i)
 
 	number = strtoull(text, &end, 0);
 	if (end == text || *end != '\0' || *text == '-')
-		usage_error(option[2] == 's' ? "--seed wants a number, not" : "--limit wants a number of seconds, not", text);
+		usage_error(strcmp(option, "--seed") == 0 ? "--seed wants a number, not"
+		                                          : "--limit wants a number of seconds, not", text);
 	return number;
 }
 
@@ -307,8 +308,8 @@ int main(int argc, char **argv)
 	int failures;
 
 	parse_options(argc, argv);
-	/* A threshold that is set stays: large blocks are mapped, and unmapped when they are freed. Else glibc learns to keep
-	 * them, with what the kernel was advised about them. */
+	/* A threshold that is set stays: large blocks are mapped, and unmapped when they are freed. Else glibc learns to
+	 * keep them, with what the kernel was advised about them. */
 	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	if (options.impl)
 		check_implementations();

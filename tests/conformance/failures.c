@@ -49,6 +49,8 @@ static void store_failing(struct rig *rig, tagged_store *store, uint64_t key, ui
 	uint64_t before = tagged_version(rig, key);
 
 	for (unsigned nth = 1;; nth++) {
+		uint64_t table_bytes = rig_stat(rig, CAPACITOR_STAT_TABLE_BYTES);
+		uint64_t rebuilds = rig_stat(rig, CAPACITOR_STAT_TABLE_REBUILDS);
 		enum capacitor_result result;
 		bool failed;
 
@@ -57,6 +59,8 @@ static void store_failing(struct rig *rig, tagged_store *store, uint64_t key, ui
 		result = tagged_write(store, rig->handle, key, version, value_bytes);
 		failed = heap_failed();
 		heap_fail_at(0);
+		if (rig_stat(rig, CAPACITOR_STAT_TABLE_REBUILDS) == rebuilds) /* it could not grow, or need not */
+			expect_number(rig_stat(rig, CAPACITOR_STAT_TABLE_BYTES), table_bytes);
 		if (result != CAPACITOR_NO_MEMORY) {
 			/* A table that could not grow may wait for better times: the store succeeds all the same. */
 			expect_result(result, store == capacitor_replace && before == MISSING ? CAPACITOR_MISS

@@ -74,8 +74,10 @@ uint64_t rig_used_bytes(const struct rig *rig)
 	       stats.value[CAPACITOR_STAT_TABLE_BYTES];
 }
 
-bool rig_exceeds(const struct rig *rig, uint64_t bound)
+bool rig_exceeds(const struct rig *rig, uint64_t capacity_bytes, unsigned writers, size_t entry_bytes)
 {
+	uint64_t bound = capacity_bytes + 3 * writers * entry_bytes;
+
 	for (unsigned repeat = 0; repeat < 4; repeat++)
 		if (rig_used_bytes(rig) <= bound)
 			return false;

@@ -233,7 +233,7 @@ static void test_resize_under_load(struct rig *rig)
 		capacity = round % 2 ? large : large / 4;
 		if (capacitor_resize(rig->handle, capacity) != CAPACITOR_OK)
 			crew_fail_main(&crew, "resize failed");
-		if (rig_exceeds(rig, capacity + 2 * charge))
+		if (rig_exceeds(rig, capacity, 2, charge))
 			crew_fail_main(&crew, "%" PRIu64 " bytes are used after a resize to %zu", rig_used_bytes(rig),
 			               capacity);
 	}
