@@ -176,13 +176,14 @@ static void test_failed_adds_recycle(struct rig *rig)
 }
 
 const struct suite_test allocations_tests[] = {
-	{.name = "G5 allocations are counted, and can be made to fail", .run = test_control},
-	{.name = "G5 reads allocate nothing", .run = test_reads, .scope = SUITE_ALL},
-	{.name = "G5 delete allocates nothing", .run = test_deletes, .scope = SUITE_ALL},
-	{.name = "G5 a store allocates one block at most", .run = test_stores, .scope = SUITE_POLICY},
-	{.name = "G5 overwriting recycles", .run = test_overwriting_recycles, .scope = SUITE_ALL},
-	{.name = "G5 evicting recycles", .run = test_evicting_recycles, .scope = SUITE_ALL, .without = STORAGE},
-	{.name = "G5 adds and replaces that fail recycle", .run = test_failed_adds_recycle, .scope = SUITE_ALL,
+	{.name = "G5 allocations are counted, and can be made to fail", .run = test_control, .heap = true},
+	{.name = "G5 reads allocate nothing", .run = test_reads, .heap = true, .scope = SUITE_ALL},
+	{.name = "G5 delete allocates nothing", .run = test_deletes, .heap = true, .scope = SUITE_ALL},
+	{.name = "G5 a store allocates one block at most", .run = test_stores, .heap = true, .scope = SUITE_POLICY},
+	{.name = "G5 overwriting recycles", .run = test_overwriting_recycles, .heap = true, .scope = SUITE_ALL},
+	{.name = "G5 evicting recycles", .run = test_evicting_recycles, .heap = true, .scope = SUITE_ALL,
 	 .without = STORAGE},
+	{.name = "G5 adds and replaces that fail recycle", .run = test_failed_adds_recycle, .heap = true,
+	 .scope = SUITE_ALL, .without = STORAGE},
 	{.name = NULL},
 };

@@ -172,6 +172,14 @@ static enum capacitor_policy first_policy(uint32_t policies)
 	return CAPACITOR_SIEVE;
 }
 
+static bool added(const struct suite_test *test)
+{
+	for (size_t i = 0; i < matrix.count; i++)
+		if (matrix.rig[i].test == test)
+			return true;
+	return false;
+}
+
 static void add_rows(const struct suite_test *test, const struct capacitor_info *info)
 {
 	uint32_t policies = info->policies & (test->policies ? test->policies : UINT32_MAX);
@@ -187,7 +195,8 @@ static void add_rows(const struct suite_test *test, const struct capacitor_info 
 		if (!(policies & 1u << policy))
 			continue;
 		for (unsigned layout = 0; layout < CAPACITOR_COUNTER_LAYOUTS; layout++)
-			if (all_layouts || layout == CAPACITOR_COUNTERS_PADDED)
+			if ((all_layouts || layout == CAPACITOR_COUNTERS_PADDED) &&
+			    (!test->heap || heap_watched() || !added(test)))
 				add(test, info, (enum capacitor_policy)policy, (enum capacitor_counters)layout);
 	}
 }
@@ -308,8 +317,8 @@ int main(int argc, char **argv)
 	int failures;
 
 	parse_options(argc, argv);
-	/* A threshold that is set stays: large blocks are mapped, and unmapped when they are freed. Else glibc learns to
-	 * keep them, with what the kernel was advised about them. */
+	/* A threshold that is set stays: large blocks are mapped, and unmapped when they are freed. Else glibc learns
+	 * to keep them, with what the kernel was advised about them. */
 	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	if (options.impl)
 		check_implementations();

@@ -255,13 +255,13 @@ static void test_create_without_memory(struct rig *rig)
 const struct suite_test failures_tests[] = {
 	{.name = "G7 a value larger than the capacity changes nothing", .run = test_too_large, .scope = SUITE_ALL,
 	 .without = STORAGE},
-	{.name = "G7 a store without memory changes nothing", .run = test_store_without_memory, .scope = SUITE_ALL,
-	 .without = STORAGE},
-	{.name = "G7 a loaded value is returned though it cannot be stored", .run = test_load_without_memory,
+	{.name = "G7 a store without memory changes nothing", .run = test_store_without_memory, .heap = true,
 	 .scope = SUITE_ALL, .without = STORAGE},
+	{.name = "G7 a loaded value is returned though it cannot be stored", .run = test_load_without_memory,
+	 .heap = true, .scope = SUITE_ALL, .without = STORAGE},
 	{.name = "G7 entering without memory is refused and can be repeated", .run = test_enter_without_memory,
-	 .scope = SUITE_LAYOUT, .without = CONCURRENCY},
+	 .heap = true, .scope = SUITE_LAYOUT, .without = CONCURRENCY},
 	{.name = "G7 creating without memory is refused and leaks nothing", .run = test_create_without_memory,
-	 .scope = SUITE_POLICY},
+	 .heap = true, .scope = SUITE_POLICY},
 	{.name = NULL},
 };

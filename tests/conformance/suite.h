@@ -47,6 +47,7 @@ struct suite_test {
 	uint32_t lacking;  /* only implementations that lack all of these */
 	uint32_t policies; /* bits; 0: all */
 	bool (*applies)(const struct capacitor_info *info); /* NULL: to all */
+	bool heap; /* it counts allocations or makes them fail: with a sanitizer's malloc it is there once, and skipped */
 };
 
 #define STORAGE     CAPACITOR_LACKS_STORAGE
@@ -88,10 +89,11 @@ uint64_t rig_stat(const struct rig *rig, enum capacitor_stat stat);
 uint64_t rig_used_bytes(const struct rig *rig);
 
 /*
- * Are more bytes used than the capacity, and an entry of so many bytes for each of the writers, while they write? A sample
- * adds up gauges that are read one after the other while entries move between them: one that is too high must repeat at
- * once, and again, to count. And a store that stands still may have its victims counted twice, as retired and still as
- * live: an entry's bytes and the last victim more. (Where this is too kind, the peak of the heap is strict.) Any thread.
+ * Are more bytes used than the capacity, and an entry of so many bytes for each of the writers, while they write? A
+ * sample adds up gauges that are read one after the other while entries move between them: one that is too high must
+ * repeat at once, and again, to count. And a store that stands still may have its victims counted twice, as retired and
+ * still as live: an entry's bytes and the last victim more. (Where this is too kind, the peak of the heap is strict.)
+ * Any thread.
  */
 bool rig_exceeds(const struct rig *rig, uint64_t capacity_bytes, unsigned writers, size_t entry_bytes);
 
