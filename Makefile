@@ -57,7 +57,7 @@ IMPL_SOURCES    := $(wildcard impl/*/*.c)
 HARNESS_SOURCES := $(wildcard harness/*.c)
 HARNESS_CXX     := $(wildcard harness/*.cc)
 TEST_PROGRAMS   := $(wildcard tests/*/*_test.c)
-TEST_PARTS      := $(filter-out $(TEST_PROGRAMS),$(wildcard tests/*/*.c))
+TEST_PARTS      := $(filter-out $(TEST_PROGRAMS) tests/check/main.c tests/fuzz/%,$(wildcard tests/*/*.c))
 
 object = $(patsubst %,$(BUILD)/%.o,$(1))
 LIBRARY_OBJECTS := $(call object,$(COMMON_SOURCES) $(IMPL_SOURCES) table.c)
@@ -114,12 +114,23 @@ $(BUILD)/packages: mk/packages mk/install-packages
 # ---- Testing ----------------------------------------------------------------------------------------------------
 
 # A test program is one tests/<suite>/<name>_test.c, with the other files of its folder and the harness but its main().
+# Those of tests/check are linked with the library's objects by other names for the calls at which threads meet.
 define test_program
 $(BUILD)/tests/$(1)/%_test: $(BUILD)/tests/$(1)/%_test.c.o $(call object,$(filter tests/$(1)/%,$(TEST_PARTS))) \
-                            $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) $(BUILD)/libcapacitor.a
+                            $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) $(BUILD)/libcapacitor$(if $(filter check,$(1)),-points).a
 	$$(CXX) $$(FLAGS) -o $$@ $$^ $$(LDFLAGS) $$(LIBRARY_LIBS) $$(PROGRAM_LIBS) $$(TEST_LIBS)
 endef
 $(foreach suite,$(sort $(notdir $(patsubst %/,%,$(dir $(TEST_PROGRAMS))))),$(eval $(call test_program,$(suite))))
+
+$(BUILD)/libcapacitor-points.a: $(BUILD)/libcapacitor.a tests/check/points.symbols
+	objcopy --redefine-syms=tests/check/points.symbols $< $@
+
+$(BUILD)/check: $(call object,tests/check/main.c $(filter tests/check/%,$(TEST_PARTS))) \
+                $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) $(BUILD)/libcapacitor-points.a
+	$(CXX) $(FLAGS) -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
+
+.PHONY: check-program
+check-program: $(BUILD)/check
 
 .PHONY: test
 test: $(TESTS) $(BUILD)/capacitor ## build and run all tests
