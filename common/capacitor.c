@@ -521,19 +521,51 @@ enum capacitor_result capacitor_delete(struct capacitor_handle *handle, const vo
 	return result;
 }
 
-/* Stores a value that the loader made, unless somebody else's is there by now: then it is taken instead. */
+/*
+ * Stores a value that the loader made, unless somebody else's is there by now: then it is taken instead. Linearizes where
+ * add stores, or get hits; a value for which there is no room counts as stored and evicted at once, where get misses.
+ */
 static enum capacitor_result load_store(struct capacitor_handle *handle, const struct key *key, void *buffer,
                                         size_t buffer_bytes, size_t *value_bytes, uint64_t ttl_ns)
 {
+	enum capacitor_result stored, result;
 	size_t theirs_bytes;
+
+	do {
+		stored = capacitor_add(handle, key->data, key->bytes, buffer, *value_bytes, ttl_ns);
+		if (stored == CAPACITOR_STORED)
+			return CAPACITOR_STORED;
+		result = capacitor_get(handle, key->data, key->bytes, buffer, buffer_bytes, &theirs_bytes);
+		/* It was there and is gone again. The miss has left our value in the buffer. */
+	} while (stored == CAPACITOR_EXISTS && result == CAPACITOR_MISS);
+	if (result == CAPACITOR_MISS)
+		return CAPACITOR_STORED;
+	*value_bytes = theirs_bytes;
+	return result;
+}
+
+/*
+ * What the thread of a flight does. It looks once more, because an earlier flight may have landed between its miss and its
+ * take-off. What it finds so is not for passengers, who may have boarded after it was found: they look themselves.
+ */
+static enum capacitor_result load(struct capacitor_handle *handle, struct flight *flight, void *buffer, size_t buffer_bytes,
+                                  size_t *value_bytes, uint64_t ttl_ns, capacitor_loader *loader, void *context)
+{
+	struct flight_board *board = &handle->cache->flights;
+	const struct key *key = &flight->key;
 	enum capacitor_result result;
 
-	if (capacitor_add(handle, key->data, key->bytes, buffer, *value_bytes, ttl_ns) != CAPACITOR_EXISTS)
-		return CAPACITOR_STORED; /* or there was no room: the value is good all the same */
-	result = capacitor_get(handle, key->data, key->bytes, buffer, buffer_bytes, &theirs_bytes);
-	if (result == CAPACITOR_MISS)
-		return CAPACITOR_STORED; /* gone again; a miss has left our value in the buffer */
-	*value_bytes = theirs_bytes;
+	result = capacitor_get(handle, key->data, key->bytes, buffer, buffer_bytes, value_bytes);
+	if (result != CAPACITOR_MISS) {
+		flight_cancel(board, flight);
+		return result;
+	}
+	count(handle, CAPACITOR_STAT_LOADS, 1);
+	result = loader(context, key->data, key->bytes, buffer, buffer_bytes, value_bytes);
+	flight_close(board, flight);
+	if (result == CAPACITOR_HIT)
+		result = load_store(handle, key, buffer, buffer_bytes, value_bytes, ttl_ns);
+	flight_land(board, flight, result == CAPACITOR_STORED ? CAPACITOR_HIT : result, buffer, *value_bytes);
 	return result;
 }
 
@@ -542,6 +574,7 @@ enum capacitor_result capacitor_get_or_load(struct capacitor_handle *handle, con
                                             capacitor_loader *loader, void *context)
 {
 	enum capacitor_result result;
+	enum flight_part part;
 	struct flight flight;
 	struct key key;
 	size_t ignored;
@@ -552,30 +585,18 @@ enum capacitor_result capacitor_get_or_load(struct capacitor_handle *handle, con
 		*value_bytes = 0;
 		return CAPACITOR_INVALID;
 	}
-	for (;;) {
+	do {
 		result = capacitor_get(handle, data, key_bytes, buffer, buffer_bytes, value_bytes);
 		if (result != CAPACITOR_MISS)
 			return result;
 		key = operation_key(handle, data, key_bytes);
-		if (flight_board_enter(&handle->cache->flights, &key, &flight, buffer, buffer_bytes, value_bytes, &result))
-			break;
+		part = flight_board_enter(&handle->cache->flights, &key, &flight, buffer, buffer_bytes, value_bytes, &result);
 		/* Another thread's loader may have found that thread's buffer too small where ours would do. */
-		if (result != CAPACITOR_BUFFER_TOO_SMALL || *value_bytes > buffer_bytes)
+		if (part == FLIGHT_TAKES && (result != CAPACITOR_BUFFER_TOO_SMALL || *value_bytes > buffer_bytes))
 			return result;
-	}
-
-	/* An earlier flight may have landed between our miss and our boarding. One call counts once: the first miss is off. */
-	count(handle, CAPACITOR_STAT_MISSES, (uint64_t)-1);
-	result = capacitor_get(handle, data, key_bytes, buffer, buffer_bytes, value_bytes);
-	if (result == CAPACITOR_MISS) {
-		count(handle, CAPACITOR_STAT_LOADS, 1);
-		result = loader(context, data, key_bytes, buffer, buffer_bytes, value_bytes);
-		if (result == CAPACITOR_HIT)
-			result = load_store(handle, &key, buffer, buffer_bytes, value_bytes, ttl_ns);
-	}
-	flight_land(&handle->cache->flights, &flight, result == CAPACITOR_STORED ? CAPACITOR_HIT : result, buffer,
-	            *value_bytes);
-	return result;
+		count(handle, CAPACITOR_STAT_MISSES, (uint64_t)-1); /* we look again, and one call counts once */
+	} while (part != FLIGHT_LOADS);
+	return load(handle, &flight, buffer, buffer_bytes, value_bytes, ttl_ns, loader, context);
 }
 
 /* ---- The whole cache --------------------------------------------------------------------------------------------- */

@@ -50,11 +50,12 @@ static enum capacitor_result flight_take(const struct flight *flight, void *buff
 	return CAPACITOR_HIT;
 }
 
-bool flight_board_enter(struct flight_board *board, const struct key *key, struct flight *flight, void *buffer,
-                        size_t buffer_bytes, size_t *value_bytes, enum capacitor_result *outcome)
+enum flight_part flight_board_enter(struct flight_board *board, const struct key *key, struct flight *flight, void *buffer,
+                                    size_t buffer_bytes, size_t *value_bytes, enum capacitor_result *outcome)
 {
 	struct flight_stripe *stripe = stripe_of(board, key);
 	struct flight *other;
+	bool boards;
 
 	pthread_mutex_lock(&stripe->mutex);
 	other = flight_find(stripe, key);
@@ -62,34 +63,63 @@ bool flight_board_enter(struct flight_board *board, const struct key *key, struc
 		*flight = (struct flight){.key = *key, .next = stripe->flights};
 		stripe->flights = flight;
 		pthread_mutex_unlock(&stripe->mutex);
-		return true;
+		return FLIGHT_LOADS;
 	}
+	boards = !other->closed;
 	other->passengers++;
 	while (!other->landed)
 		pthread_cond_wait(&stripe->landed, &stripe->mutex);
-	*outcome = flight_take(other, buffer, buffer_bytes, value_bytes);
+	boards = boards && !other->cancelled;
+	if (boards)
+		*outcome = flight_take(other, buffer, buffer_bytes, value_bytes);
 	if (--other->passengers == 0)
 		pthread_cond_broadcast(&stripe->landed);
 	pthread_mutex_unlock(&stripe->mutex);
-	return false;
+	return boards ? FLIGHT_TAKES : FLIGHT_AGAIN;
+}
+
+void flight_close(struct flight_board *board, struct flight *flight)
+{
+	struct flight_stripe *stripe = stripe_of(board, &flight->key);
+
+	pthread_mutex_lock(&stripe->mutex);
+	flight->closed = true;
+	pthread_mutex_unlock(&stripe->mutex);
+}
+
+/* Off the board, and gone when its passengers are. */
+static void end(struct flight_stripe *stripe, struct flight *flight)
+{
+	struct flight **at;
+
+	for (at = &stripe->flights; *at != flight; at = &(*at)->next)
+		;
+	*at = flight->next; /* who misses from now on takes off anew */
+	flight->landed = true;
+	pthread_cond_broadcast(&stripe->landed);
+	while (flight->passengers > 0)
+		pthread_cond_wait(&stripe->landed, &stripe->mutex);
+}
+
+void flight_cancel(struct flight_board *board, struct flight *flight)
+{
+	struct flight_stripe *stripe = stripe_of(board, &flight->key);
+
+	pthread_mutex_lock(&stripe->mutex);
+	flight->cancelled = true;
+	end(stripe, flight);
+	pthread_mutex_unlock(&stripe->mutex);
 }
 
 void flight_land(struct flight_board *board, struct flight *flight, enum capacitor_result outcome, const void *value,
                  size_t value_bytes)
 {
 	struct flight_stripe *stripe = stripe_of(board, &flight->key);
-	struct flight **at;
 
 	pthread_mutex_lock(&stripe->mutex);
-	for (at = &stripe->flights; *at != flight; at = &(*at)->next)
-		;
-	*at = flight->next; /* who misses from now on takes off anew */
 	flight->outcome = outcome;
 	flight->value = value;
 	flight->value_bytes = value_bytes;
-	flight->landed = true;
-	pthread_cond_broadcast(&stripe->landed);
-	while (flight->passengers > 0)
-		pthread_cond_wait(&stripe->landed, &stripe->mutex);
+	end(stripe, flight);
 	pthread_mutex_unlock(&stripe->mutex);
 }

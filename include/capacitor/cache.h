@@ -326,7 +326,8 @@ CAPACITOR_API enum capacitor_result capacitor_set(struct capacitor_handle *handl
 CAPACITOR_API enum capacitor_result capacitor_add(struct capacitor_handle *handle, const void *key, size_t key_bytes,
                                                   const void *value, size_t value_bytes, uint64_t ttl_ns);
 
-/* As capacitor_set, but only when the key is there; else MISS, and nothing changes. */
+/* As capacitor_set, but only when the key is there; else MISS, and nothing changes. Where reading takes no lock, an entry
+ * that expires while it is being replaced may be missed for a moment before the new value is there. */
 CAPACITOR_API enum capacitor_result capacitor_replace(struct capacitor_handle *handle, const void *key,
                                                       size_t key_bytes, const void *value, size_t value_bytes,
                                                       uint64_t ttl_ns);
