@@ -148,16 +148,18 @@ bool operation_each(const struct capacitor_handle *handle, const struct policy *
 }
 
 /*
- * Takes the next victim out of the order, counts and unlinks it. NULL: nothing is left that would free memory. Who is
- * pinned is passed over, to the front: evicting it would free nothing. (A pin that comes after this look is fine, too: the
- * entry then waits in the list of the pinned.)
+ * Takes the next victim out of the order, counts and unlinks it; `spared` only leaves the order. NULL: nothing is left that
+ * would free memory. Who is pinned is passed over, to the front: evicting it would free nothing. (A pin that comes after
+ * this look is fine, too: the entry then waits in the list of the pinned.)
  */
-static struct entry *evict_one(struct capacitor_handle *handle, struct policy *policy, operation_unlink *unlink,
-                               void *context)
+static struct entry *evict_one(struct capacitor_handle *handle, struct policy *policy, const struct entry *spared,
+                               operation_unlink *unlink, void *context)
 {
 	for (size_t left = policy_count(policy); left > 0; left--) {
 		struct entry *victim = policy_evict(policy);
 
+		if (victim == spared)
+			return victim;
 		if (!operation_pinned(handle->cache, victim)) {
 			count(handle, operation_expired(handle->cache, victim) ? CAPACITOR_STAT_EXPIRATIONS
 			                                                       : CAPACITOR_STAT_EVICTIONS, 1);
@@ -169,32 +171,31 @@ static struct entry *evict_one(struct capacitor_handle *handle, struct policy *p
 	return NULL;
 }
 
-struct entry *operation_make_room(struct capacitor_handle *handle, struct policy *policy, const struct entry *fresh,
-                                  struct entry *old, operation_unlink *unlink, void *context,
-                                  struct operation_change *change)
+void operation_make_room(struct capacitor_handle *handle, struct policy *policy, const struct entry *fresh,
+                         const struct entry *old, operation_unlink *unlink, void *context, struct operation_change *change)
 {
 	change->bytes = (int64_t)entry_charge(fresh) - (old ? (int64_t)entry_charge(old) : 0);
 	change->entries = old ? 0 : 1;
+	change->old_out = false;
 	while (budget_over(&handle->cache->budget, change->bytes, change->entries)) {
-		struct entry *victim = evict_one(handle, policy, unlink, context);
+		struct entry *victim = evict_one(handle, policy, old, unlink, context);
 
 		if (!victim)
 			break;
-		if (victim == old) { /* it was off the sums already */
-			old = NULL;
+		if (victim == old) { /* it is off the sums already */
+			change->old_out = true;
 		} else {
 			change->bytes -= (int64_t)entry_charge(victim);
 			change->entries--;
 		}
 	}
-	return old;
 }
 
 void operation_shrink(struct capacitor_handle *handle, struct policy *policy, operation_unlink *unlink, void *context)
 {
 	/* One by one: the others must see each eviction, or several threads would all evict for the same excess. */
 	while (budget_over(&handle->cache->budget, 0, 0)) {
-		struct entry *victim = evict_one(handle, policy, unlink, context);
+		struct entry *victim = evict_one(handle, policy, NULL, unlink, context);
 
 		if (!victim)
 			return;
@@ -203,16 +204,16 @@ void operation_shrink(struct capacitor_handle *handle, struct policy *policy, op
 }
 
 void operation_order(struct capacitor_handle *handle, struct policy *policy, struct entry *fresh, struct entry *old,
-                     bool old_expired)
+                     bool old_expired, const struct operation_change *change)
 {
-	if (old && !old_expired) {
+	if (old && !old_expired && !change->old_out) {
 		policy_replace(policy, old, fresh);
 		return;
 	}
-	if (old) {
+	if (old && !change->old_out)
 		policy_remove(policy, old);
+	if (old && old_expired)
 		count(handle, CAPACITOR_STAT_EXPIRATIONS, 1);
-	}
 	policy_insert(policy, fresh);
 }
 

@@ -110,24 +110,28 @@ void operation_bury(struct capacitor_handle *handle, struct entry_list *dead, bo
 
 /*
  * What a store will do to live: `fresh` comes, `old` (NULL: none) goes, and what must go besides is evicted from the order
- * and unlinked by `unlink`, until live would be within its limit. Under the lock of the order. Returns old, or NULL when
- * it was among the evicted; *change is for budget_live_add once the store is done.
+ * and unlinked by `unlink`, until live would be within its limit. Under the lock of the order. `old` itself is never
+ * unlinked here, so that fresh can take its place in one step: else a reader could miss a key that is only being replaced.
+ * When the policy would have evicted it, it leaves the order alone. *change is for operation_order, and for
+ * budget_live_add once the store is done.
  */
 struct operation_change {
 	int64_t bytes;
 	int64_t entries;
+	bool old_out; /* old has left the order */
 };
 typedef void operation_unlink(struct capacitor_handle *handle, void *context, struct entry *victim);
-struct entry *operation_make_room(struct capacitor_handle *handle, struct policy *policy, const struct entry *fresh,
-                                  struct entry *old, operation_unlink *unlink, void *context,
-                                  struct operation_change *change);
+void operation_make_room(struct capacitor_handle *handle, struct policy *policy, const struct entry *fresh,
+                         const struct entry *old, operation_unlink *unlink, void *context,
+                         struct operation_change *change);
 
 /* Evicts and unlinks while live exceeds its limit. Under the lock of the order. */
 void operation_shrink(struct capacitor_handle *handle, struct policy *policy, operation_unlink *unlink, void *context);
 
-/* `fresh` is linked now: it takes the place of `old` in the order; an expired one leaves, and fresh is new. */
+/* `fresh` is linked now: it takes the place of `old` in the order, if that is still in it; an expired one leaves, and fresh
+ * is new. */
 void operation_order(struct capacitor_handle *handle, struct policy *policy, struct entry *fresh, struct entry *old,
-                     bool old_expired);
+                     bool old_expired, const struct operation_change *change);
 
 /* Visits the entries of one order that have not expired, under its lock. False: the visitor said stop. */
 bool operation_each(const struct capacitor_handle *handle, const struct policy *policy, capacitor_visitor *visitor,

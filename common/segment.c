@@ -98,15 +98,15 @@ enum capacitor_result segment_store(struct segment *segment, struct capacitor_ha
 	if (mode == STORE_REPLACE && !there)
 		return CAPACITOR_MISS;
 
-	old = operation_make_room(handle, &segment->policy, fresh, old, segment_unlink,
-	                          &(struct unlinking){segment, dead}, &change);
+	operation_make_room(handle, &segment->policy, fresh, old, segment_unlink,
+	                    &(struct unlinking){segment, dead}, &change);
 	if (old) {
 		fresh->link[0] = segment_link(old);
 		table_relink(segment, old, fresh);
 	} else {
 		table_link(segment, fresh);
 	}
-	operation_order(handle, &segment->policy, fresh, old, expired);
+	operation_order(handle, &segment->policy, fresh, old, expired, &change);
 	if (old)
 		entry_list_push(dead, old);
 	budget_live_add(&handle->cache->budget, change.bytes, change.entries);

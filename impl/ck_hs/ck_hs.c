@@ -475,14 +475,14 @@ static enum capacitor_result store_locked(struct capacitor_handle *handle, struc
 	if (mode == STORE_REPLACE && !there)
 		return CAPACITOR_MISS;
 
-	old = operation_make_room(handle, &shard->policy, fresh, old, unlink_entry, shard, &change);
+	operation_make_room(handle, &shard->policy, fresh, old, unlink_entry, shard, &change);
 	contract_publish(fresh);
 	if (!put(handle, shard, fresh, old)) {
 		/* Evictions stand, the entry does not come. */
 		budget_live_add(&handle->cache->budget, change.bytes - (int64_t)entry_charge(fresh), change.entries - 1);
 		return CAPACITOR_NO_MEMORY;
 	}
-	operation_order(handle, &shard->policy, fresh, old, expired);
+	operation_order(handle, &shard->policy, fresh, old, expired, &change);
 	if (old)
 		retire(handle, shard, old);
 	budget_live_add(&handle->cache->budget, change.bytes, change.entries);

@@ -384,13 +384,13 @@ static enum capacitor_result store_locked(struct capacitor_handle *handle, struc
 	if (mode == STORE_REPLACE && !there)
 		return CAPACITOR_MISS;
 
-	old = operation_make_room(handle, &shard->policy, fresh, old, unlink_entry, shard, &change);
+	operation_make_room(handle, &shard->policy, fresh, old, unlink_entry, shard, &change);
 	contract_publish(fresh);
 	cds_lfht_node_init(node_of(fresh));
 	replaced = cds_lfht_add_replace(cache_of(handle)->table, key->hash, match, key, node_of(fresh));
 	assert(replaced == (old ? node_of(old) : NULL));
 	(void)replaced;
-	operation_order(handle, &shard->policy, fresh, old, expired);
+	operation_order(handle, &shard->policy, fresh, old, expired, &change);
 	if (old)
 		retire(handle, shard, old);
 	budget_live_add(&handle->cache->budget, change.bytes, change.entries);
