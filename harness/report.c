@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #include "harness/commands.h"
+#include "harness/correctness.h"
+#include "harness/html.h"
 #include "harness/options.h"
 #include "harness/plan.h"
 #include "harness/results.h"
@@ -98,39 +100,6 @@ bool report_summarise(const char *root, const char *folder, const char *slug, ch
 
 /* ---- HTML ---------------------------------------------------------------------------------------------------------- */
 
-static void escaped(FILE *out, const char *text)
-{
-	for (; text && *text; text++) {
-		switch (*text) {
-		case '&': fputs("&amp;", out); break;
-		case '<': fputs("&lt;", out); break;
-		case '>': fputs("&gt;", out); break;
-		case '"': fputs("&quot;", out); break;
-		default: fputc(*text, out);
-		}
-	}
-}
-
-static void element(FILE *out, const char *name, const char *text)
-{
-	fprintf(out, "<%s>", name);
-	escaped(out, text);
-	fprintf(out, "</%.*s>\n", (int)strcspn(name, " "), name);
-}
-
-/* 12345678 -> 12.3 M */
-static void human(FILE *out, double number)
-{
-	static const char *const suffix[] = {"", " k", " M", " G", " T"};
-	size_t i = 0;
-
-	while ((number >= 1000 || number <= -1000) && i < 4) {
-		number /= 1000;
-		i++;
-	}
-	fprintf(out, "%.3g%s", number, suffix[i]);
-}
-
 static const char page_head[] =
 	"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 	"<meta name=\"viewport\" content=\"width=device-width\">\n<style>\n"
@@ -190,7 +159,7 @@ static size_t quoted(char *to, size_t bytes, size_t used, const char *text)
 struct page {
 	FILE *out;
 	const char *root, *folder;
-	json_t *environment;
+	json_t *environment, *correctness;
 	unsigned figures, undrawn;
 	char *error;
 };
@@ -223,7 +192,7 @@ static size_t define_list(char *definitions, size_t bytes, size_t used, const ch
 static void write_panel(FILE *out, const char *each, const char *panel)
 {
 	fputs(strcmp(each, "mix") == 0 ? ", mix " : ", ", out);
-	escaped(out, panel);
+	html_escaped(out, panel);
 	if (strcmp(each, "threads") == 0)
 		fputs(strcmp(panel, "1") == 0 ? " thread" : " threads", out);
 }
@@ -246,7 +215,7 @@ static void undrawn(struct page *page, const char *script, const char *log, cons
 		unlink(log);
 	} else {
 		fputs("<b class=\"missed\">Not drawn:</b> ", page->out);
-		escaped(page->out, error);
+		html_escaped(page->out, error);
 		memcpy(page->error, error, sizeof error);
 		page->undrawn++;
 	}
@@ -295,7 +264,7 @@ static void draw(struct page *page, const json_t *figure, const char *slug, cons
 	if (panel)
 		write_panel(page->out, each, panel);
 	fputs(".</b> ", page->out);
-	escaped(page->out, caption);
+	html_escaped(page->out, caption);
 	fputs("</figcaption>\n</figure>\n", page->out);
 }
 
@@ -348,15 +317,15 @@ static void write_median(FILE *out, const struct table *table, size_t row, const
 		return;
 	}
 	fputs("<td>", out);
-	human(out, median);
+	html_number(out, median);
 	snprintf(column, sizeof column, "%s_low", metric);
 	if (table_number(table, row, column, &low)) {
 		snprintf(column, sizeof column, "%s_high", metric);
 		if (table_number(table, row, column, &high) && low < high) {
 			fputs(" <span class=\"i\">[", out);
-			human(out, low);
+			html_number(out, low);
 			fputs(", ", out);
-			human(out, high);
+			html_number(out, high);
 			fputs("]</span>", out);
 		}
 	}
@@ -383,7 +352,7 @@ static void write_points(FILE *out, const struct table *table)
 		fputs(row_oversubscribed(table, row) ? "<tr class=\"over\">" : "<tr>", out);
 		for (size_t i = 0; i < parameters; i++) {
 			fputs("<td class=\"t\">", out);
-			escaped(out, table_cell(table, row, columns[i]));
+			html_escaped(out, table_cell(table, row, columns[i]));
 			fputs("</td>", out);
 		}
 		for (size_t i = 0; i < SHOWN; i++)
@@ -427,18 +396,18 @@ static void write_fastest(FILE *out, const struct table *table)
 	if (!second_impl)
 		return;
 	fputs("<p>The highest median was that of <b>", out);
-	escaped(out, table_cell(table, best_row, "impl"));
+	html_escaped(out, table_cell(table, best_row, "impl"));
 	fputs("</b>: ", out);
-	human(out, best);
+	html_number(out, best);
 	fputs(" operations per second", out);
 	for (size_t i = 0; i < parameters; i++) {
 		if (strcmp(columns[i], "impl") == 0)
 			continue;
 		fprintf(out, ", %s ", columns[i]);
-		escaped(out, table_cell(table, best_row, columns[i]));
+		html_escaped(out, table_cell(table, best_row, columns[i]));
 	}
 	fprintf(out, "; that is %.2f times the best of ", best / second);
-	escaped(out, second_impl);
+	html_escaped(out, second_impl);
 	fputs(".</p>\n", out);
 }
 
@@ -468,9 +437,9 @@ static void write_targets(FILE *out, const json_t *experiment, const struct tabl
 				continue;
 			met = below ? number < limit : number <= limit;
 			fputs("<tr><td class=\"t\">", out);
-			escaped(out, json_string_value(json_object_get(target, "text")));
+			html_escaped(out, json_string_value(json_object_get(target, "text")));
 			fputs("</td><td class=\"t\">", out);
-			escaped(out, impl);
+			html_escaped(out, impl);
 			fputs("</td>", out);
 			write_median(out, table, row, metric);
 			fprintf(out, "<td class=\"t %s\">%s</td></tr>\n", met ? "met" : "missed", met ? "met" : "missed");
@@ -510,11 +479,11 @@ static void write_unavailable(FILE *out, const struct table *table)
 				if (repeated)
 					continue;
 				fprintf(out, "%s", comma);
-				escaped(out, impl);
+				html_escaped(out, impl);
 				comma = ", ";
 			}
 			fputs("</td><td class=\"t w\">", out);
-			escaped(out, seen[i] + sizeof prefix - 1);
+			html_escaped(out, seen[i] + sizeof prefix - 1);
 			fputs("</td></tr>\n", out);
 		}
 	}
@@ -538,7 +507,7 @@ static void write_failures(struct page *page)
 			fputs("<tr>", page->out);
 			for (size_t i = 0; i < table.columns; i++) {
 				fputs("<td class=\"t w\">", page->out);
-				escaped(page->out, table_cell(&table, row, table_column(&table, i)));
+				html_escaped(page->out, table_cell(&table, row, table_column(&table, i)));
 				fputs("</td>", page->out);
 			}
 			fputs("</tr>\n", page->out);
@@ -572,7 +541,7 @@ static void write_verdicts(struct page *page, const json_t *plan)
 				verdict = verdict_of(claim, &table);
 			verdict_text(&verdict, text, sizeof text);
 			fprintf(page->out, "<tr><td class=\"t\"><a href=\"#%s\">%s</a></td><td class=\"t w\">", slug, slug);
-			escaped(page->out, json_string_value(json_object_get(claim, "text")));
+			html_escaped(page->out, json_string_value(json_object_get(claim, "text")));
 			fprintf(page->out, "</td><td class=\"t w %s\">%s</td></tr>\n",
 			        verdict.fails ? "missed" : verdict.holds && !verdict.undecided ? "met" : "", text);
 		}
@@ -594,15 +563,15 @@ static bool write_experiment(struct page *page, const json_t *entry)
 	struct table table;
 
 	fprintf(page->out, "<h2 id=\"%s\">", slug);
-	escaped(page->out, json_string_value(json_object_get(experiment, "title")));
+	html_escaped(page->out, json_string_value(json_object_get(experiment, "title")));
 	fputs("</h2>\n<p><b>Hypothesis.</b> ", page->out);
-	escaped(page->out, json_string_value(json_object_get(experiment, "hypothesis")));
+	html_escaped(page->out, json_string_value(json_object_get(experiment, "hypothesis")));
 	fputs("</p>\n<p><b>Expected.</b> ", page->out);
-	escaped(page->out, json_string_value(json_object_get(experiment, "expected")));
+	html_escaped(page->out, json_string_value(json_object_get(experiment, "expected")));
 	fputs("</p>\n", page->out);
 	if (left_out) {
 		fputs("<p><b>Left out:</b> ", page->out);
-		escaped(page->out, left_out);
+		html_escaped(page->out, left_out);
 		fputs("</p>\n", page->out);
 		return true;
 	}
@@ -633,9 +602,9 @@ static void write_environment(FILE *out, const json_t *environment)
 		char *text = json_is_string(value) ? strdup(json_string_value(value)) : json_dumps(value, JSON_ENCODE_ANY);
 
 		fputs("<tr><td class=\"t\">", out);
-		escaped(out, key);
+		html_escaped(out, key);
 		fputs("</td><td class=\"t w\">", out);
-		escaped(out, text);
+		html_escaped(out, text);
 		fputs("</td></tr>\n", out);
 		free(text);
 	}
@@ -649,13 +618,13 @@ static bool write_page(struct page *page, const json_t *plan)
 	size_t index;
 
 	fputs(page_head, page->out);
-	element(page->out, "title", "Capacitor: report");
+	html_element(page->out, "title", "Capacitor: report");
 	fputs("</head>\n<body>\n<h1>Concurrent caches, compared</h1>\n<p class=\"facts\">Run ", page->out);
-	escaped(page->out, name ? name + 1 : page->folder);
+	html_escaped(page->out, name ? name + 1 : page->folder);
 	fputs(", tier ", page->out);
-	escaped(page->out, json_string_value(json_object_get(plan, "tier")));
+	html_escaped(page->out, json_string_value(json_object_get(plan, "tier")));
 	fputs(", on ", page->out);
-	escaped(page->out, json_string_value(json_object_get(page->environment, "cpu_model")));
+	html_escaped(page->out, json_string_value(json_object_get(page->environment, "cpu_model")));
 	fprintf(page->out, ", %lld cores</p>\n",
 	        (long long)json_integer_value(json_object_get(page->environment, "cores")));
 	fputs("<p>Points are medians over repetitions. Bars are 95 % confidence intervals of the median where there are six "
@@ -665,15 +634,17 @@ static bool write_page(struct page *page, const json_t *plan)
 	      "is a table for one thread, the limit. Shaded: more threads than cores.</p>\n<nav><ul>\n", page->out);
 	json_array_foreach(json_object_get(plan, "experiments"), index, entry) {
 		fprintf(page->out, "<li><a href=\"#%s\">", json_string_value(json_object_get(entry, "slug")));
-		escaped(page->out, json_string_value(json_object_get(json_object_get(entry, "experiment"), "title")));
+		html_escaped(page->out, json_string_value(json_object_get(json_object_get(entry, "experiment"), "title")));
 		fputs("</a></li>\n", page->out);
 	}
-	fputs("<li><a href=\"#environment\">Environment</a></li>\n</ul></nav>\n", page->out);
+	fputs("<li><a href=\"#correctness\">Correctness</a></li>\n"
+	      "<li><a href=\"#environment\">Environment</a></li>\n</ul></nav>\n", page->out);
 	write_verdicts(page, plan);
 	json_array_foreach(json_object_get(plan, "experiments"), index, entry)
 		if (!write_experiment(page, entry))
 			return false;
 	write_failures(page);
+	correctness_write(page->out, page->correctness);
 	write_environment(page->out, page->environment);
 	fputs("</body>\n</html>\n", page->out);
 	return true;
@@ -691,8 +662,11 @@ bool report_write(const char *root, const char *folder, char *error)
 	plan = json_load_file(path, 0, NULL);
 	snprintf(path, sizeof path, "%.4000s/env.json", folder);
 	page.environment = json_load_file(path, 0, NULL);
+	page.correctness = correctness_of_run(root, folder, error);
 	snprintf(path, sizeof path, "%.4000s/plots", folder);
-	if (!plan || !page.environment) {
+	if (!page.correctness) {
+		; /* error says why */
+	} else if (!plan || !page.environment) {
 		snprintf(error, RUN_ERROR_BYTES, "%.400s is not a run: it has no plan.json and env.json that can be read",
 		         folder);
 	} else if (results_make_folder(path, error, RUN_ERROR_BYTES)) {
@@ -708,6 +682,7 @@ bool report_write(const char *root, const char *folder, char *error)
 	}
 	json_decref(plan);
 	json_decref(page.environment);
+	json_decref(page.correctness);
 	return fine;
 }
 
