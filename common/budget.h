@@ -2,12 +2,14 @@
 /*
  * The budget of bytes (G4).
  *
- *   used = table + live + retired
+ *   used = table + growing + live + retired
  *
  *   live      entries that can be reached. A writer adds the difference that its operation made, once; an insertion that
  *             evicts its own size changes nothing and writes nothing here.
  *   retired   entries that were unlinked, but that a reader may still hold: within a grace period, or pinned.
  *   table     tables, ghosts.
+ *   growing   new arrays of tables that are being filled. Apart from table, because an entry that does not fit beside them
+ *             has to wait a little, while one that does not fit beside the tables never will.
  *
  * The rule of writers: begin only while used <= capacity and what is pinned leaves room for the entry; then link, and evict
  * until live is within its limit again. So used exceeds the capacity by one entry per writing thread at the most. (Besides
@@ -34,6 +36,7 @@ struct budget {
 	/* Read by every writer, written by resize and by tables that grow. */
 	alignas(LINE_PAIR_BYTES) _Atomic size_t capacity_bytes;
 	_Atomic size_t table_bytes;
+	_Atomic size_t growing_bytes;
 	unsigned reserve_share; /* 1/reserve_share of the capacity is kept for the retired; 0: nothing */
 
 	/* Written by most writers: lines of their own, or readers of the above would wait for them. */
@@ -46,17 +49,20 @@ struct budget {
 	_Atomic int64_t pinned_bytes; /* those of retired_bytes that wait for a pin */
 };
 
+static inline int64_t budget_tables(struct budget *budget)
+{
+	return (int64_t)(load_relaxed(&budget->table_bytes) + load_relaxed(&budget->growing_bytes));
+}
+
 static inline int64_t budget_used(struct budget *budget)
 {
-	return (int64_t)load_relaxed(&budget->table_bytes) + load_relaxed(&budget->live_bytes) +
-	       load_relaxed(&budget->retired_bytes);
+	return budget_tables(budget) + load_relaxed(&budget->live_bytes) + load_relaxed(&budget->retired_bytes);
 }
 
 /* What tables and pins leave of the capacity. */
 static inline int64_t budget_room(struct budget *budget)
 {
-	return (int64_t)load_relaxed(&budget->capacity_bytes) - (int64_t)load_relaxed(&budget->table_bytes) -
-	       load_relaxed(&budget->pinned_bytes);
+	return (int64_t)load_relaxed(&budget->capacity_bytes) - budget_tables(budget) - load_relaxed(&budget->pinned_bytes);
 }
 
 /* May a writer with an entry of so many bytes begin? */
@@ -93,16 +99,24 @@ static inline bool budget_table_take(struct budget *budget, size_t bytes)
 {
 	if (budget_used(budget) + (int64_t)bytes > (int64_t)load_relaxed(&budget->capacity_bytes))
 		return false;
-	fetch_add_relaxed(&budget->table_bytes, bytes);
+	fetch_add_relaxed(&budget->growing_bytes, bytes);
 	if (budget_used(budget) <= (int64_t)load_relaxed(&budget->capacity_bytes))
 		return true;
-	fetch_sub_relaxed(&budget->table_bytes, bytes);
+	fetch_sub_relaxed(&budget->growing_bytes, bytes);
 	return false;
 }
 
+/* The new array is not made, after all. */
 static inline void budget_table_give(struct budget *budget, size_t bytes)
 {
-	fetch_sub_relaxed(&budget->table_bytes, bytes);
+	fetch_sub_relaxed(&budget->growing_bytes, bytes);
+}
+
+/* The new array has taken the place of the old. */
+static inline void budget_table_swap(struct budget *budget, size_t new_bytes, size_t old_bytes)
+{
+	fetch_add_relaxed(&budget->table_bytes, new_bytes - old_bytes);
+	fetch_sub_relaxed(&budget->growing_bytes, new_bytes);
 }
 
 static inline void budget_live_add(struct budget *budget, int64_t bytes, int64_t entries)

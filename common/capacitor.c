@@ -300,7 +300,7 @@ static struct capacitor_handle *slot_take(struct capacitor *cache, bool *first)
 
 	for (slot = 0; slot < cache->config.threads_max; slot++) {
 		handle = load_relaxed(&cache->handles[slot]); /* relaxed: written under the mutex that we hold */
-		if (!handle || handle->depth == 0)
+		if (!handle || !handle->taken)
 			break;
 	}
 	assert(slot < cache->config.threads_max);
@@ -345,20 +345,22 @@ enum capacitor_result capacitor_enter(struct capacitor *cache, struct capacitor_
 	}
 	if (cache->implementation->enter)
 		result = cache->implementation->enter(mine, first);
-	if (result == CAPACITOR_OK && pthread_setspecific(cache->thread_key, mine) != 0) {
-		if (cache->implementation->leave)
-			cache->implementation->leave(mine);
-		result = CAPACITOR_NO_MEMORY;
-	}
 	if (result != CAPACITOR_OK) {
 		if (first)
 			free(mine);
 		goto out;
 	}
-	mine->depth = 1;
-	cache->threads_inside++;
-	if (first)
+	if (first) /* it stays for good: the implementation may have registered it */
 		store_release(&cache->handles[mine->slot], mine); /* PAIRS: operation_pinned() */
+	if (pthread_setspecific(cache->thread_key, mine) != 0) {
+		if (cache->implementation->leave)
+			cache->implementation->leave(mine);
+		result = CAPACITOR_NO_MEMORY;
+		goto out;
+	}
+	mine->depth = 1;
+	mine->taken = true;
+	cache->threads_inside++;
 	*handle = mine;
 out:
 	pthread_mutex_unlock(&cache->threads_mutex);
@@ -380,6 +382,7 @@ static void leave_slot(void *argument)
 	if (cache->implementation->leave)
 		cache->implementation->leave(handle);
 	handle->depth = 0;
+	handle->taken = false;
 	cache->threads_inside--;
 	pthread_mutex_unlock(&cache->threads_mutex);
 }
@@ -623,7 +626,7 @@ enum capacitor_result capacitor_stats(struct capacitor *cache, struct capacitor_
 	gauges[CAPACITOR_STAT_LIVE_BYTES - COUNTERS] = load_relaxed(&budget->live_bytes);
 	gauges[CAPACITOR_STAT_RETIRED_BYTES - COUNTERS] = load_relaxed(&budget->retired_bytes);
 	gauges[CAPACITOR_STAT_RETIRED_PEAK_BYTES - COUNTERS] = load_relaxed(&budget->retired_peak_bytes);
-	gauges[CAPACITOR_STAT_TABLE_BYTES - COUNTERS] = (int64_t)load_relaxed(&budget->table_bytes);
+	gauges[CAPACITOR_STAT_TABLE_BYTES - COUNTERS] = budget_tables(budget);
 	gauges[CAPACITOR_STAT_CAPACITY_BYTES - COUNTERS] = (int64_t)load_relaxed(&budget->capacity_bytes);
 	/* Two threads' differences may arrive in either order: a gauge can be below zero for a moment. */
 	for (unsigned stat = COUNTERS; stat < CAPACITOR_STATS; stat++)

@@ -111,7 +111,8 @@ struct capacitor_handle {
 	size_t spare_bytes;
 	uint64_t pins_used;  /* bit per pin */
 	unsigned slot;
-	unsigned depth; /* enters less leaves; 0: not in use */
+	unsigned depth; /* enters less leaves */
+	bool taken;     /* by a thread; under threads_mutex */
 	unsigned next_victim; /* the shard that shrink tries first: not always the same one gives */
 
 	alignas(LINE_PAIR_BYTES) _Atomic(struct entry *) pins[CAPACITOR_PINS_MAX];

@@ -63,7 +63,7 @@ static void table_grow(struct segment *segment, struct capacitor_handle *handle)
 		}
 	}
 	free(old);
-	budget_table_give(&cache->budget, bytes / 2);
+	budget_table_swap(&cache->budget, bytes, bytes / 2);
 	count(handle, CAPACITOR_STAT_TABLE_REBUILDS, 1);
 }
 

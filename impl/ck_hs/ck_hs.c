@@ -144,7 +144,8 @@ static unsigned long hash_of(const void *object, unsigned long seed)
 static __thread struct {
 	struct capacitor *cache;
 	struct shard *shard;
-	struct capacitor_handle *handle; /* NULL at creation */
+	struct capacitor_handle *handle; /* NULL at creation and at the end */
+	size_t fresh_bytes;              /* of the array that it has been given last */
 } context;
 
 static void array_dummy(ck_epoch_entry_t *entry)
@@ -170,9 +171,11 @@ static void *array_malloc(size_t bytes)
 		return NULL;
 	array = memory_array(bytes, context.cache->config.huge_pages);
 	if (!array) {
-		budget_table_give(budget, bytes);
+		if (context.handle)
+			budget_table_give(budget, bytes);
 		return NULL;
 	}
+	context.fresh_bytes = bytes;
 	array->bytes = bytes;
 	array->canary = 1;
 	if (context.handle)
@@ -181,19 +184,22 @@ static void *array_malloc(size_t bytes)
 	return (char *)array + ARRAY_HEADER_BYTES;
 }
 
-/* defer: readers may still be in it. */
+/* defer: it has been replaced by the array that was given last, and readers may still be in it. Else ck_hs gives up an
+ * array that it was to grow into, or the cache ends. */
 static void array_free(void *memory, size_t bytes, bool defer)
 {
 	struct array *array = (struct array *)(void *)((char *)memory - ARRAY_HEADER_BYTES);
+	struct budget *budget = &context.cache->budget;
 
 	(void)bytes;
-	if (defer) /* before they leave the table: nobody is to see them nowhere */
-		budget_retired_add(&context.cache->budget, (int64_t)array->bytes);
-	budget_table_give(&context.cache->budget, array->bytes);
 	if (!defer) {
+		if (context.handle)
+			budget_table_give(budget, array->bytes);
 		free(array);
 		return;
 	}
+	budget_retired_add(budget, (int64_t)array->bytes); /* before it leaves the table: nobody is to see it nowhere */
+	budget_table_swap(budget, context.fresh_bytes, array->bytes);
 	contract_retire(array);
 	ck_epoch_call(&context.shard->record, &array->epoch_entry, array_dummy);
 }

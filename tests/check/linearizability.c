@@ -1,3 +1,58 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "check.h"
-const struct check linearizability_checks[] = {{.name = NULL}};
+/* Linearizability (G1), each key for itself; see history.h for the models. What its checks share, and their list. */
+#include "linearizability.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "calls.h"
+#include "shrink.h"
+
+/* What the largest entry of calls.h is charged. */
+static size_t largest_entry(void)
+{
+	return capacitor_entry_bytes(12, CALLS_VALUE_BYTES_MAX);
+}
+
+void subject_open(struct subject *subject, struct check_run *run, enum history_model model, unsigned entries, uint64_t seed)
+{
+	struct capacitor_config config;
+
+	check_config(run, &config);
+	config.shards = 1u << seed % 3;
+	config.expected_entries = 64;
+	memcpy(config.hash_seed, &seed, sizeof seed);
+	if (model == HISTORY_EVICTING) {
+		config.clock_ns = calls_clock;
+		config.clock_context = &subject->clock;
+		config.busy_timeout_ns = 1000000;
+		store_relaxed(&subject->clock, 1); /* relaxed: nobody is inside yet */
+		/* The tables have to be known before the room that they leave can be. */
+		subject->cache = check_create(run, &config);
+		config.capacity_bytes = check_stat(subject->cache, CAPACITOR_STAT_TABLE_BYTES) + entries * largest_entry();
+		capacitor_destroy(subject->cache);
+	}
+	subject->cache = check_create(run, &config);
+}
+
+void subject_close(struct subject *subject)
+{
+	capacitor_destroy(subject->cache);
+}
+
+const struct check linearizability_checks[] = {
+	{.name = "linearizability/histories",
+	 .what = "G1: short histories of all calls, searched for a linearization; threads run freely, with random delays",
+	 .run = run_histories,
+	 .without = CAPACITOR_LACKS_STORAGE | CAPACITOR_LACKS_CONCURRENCY,
+	 .test_ms = 400,
+	 .long_s = 60},
+	{.name = "linearizability/schedules",
+	 .what = "G1: the same, one thread at a time under a schedule that the seed repeats",
+	 .run = run_schedules,
+	 .without = CAPACITOR_LACKS_STORAGE | CAPACITOR_LACKS_CONCURRENCY,
+	 .test_ms = 400,
+	 .long_s = 60},
+	{.name = NULL},
+};

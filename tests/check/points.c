@@ -133,6 +133,7 @@ int points_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
 	if (!visit.visitor || visit.inside || !visit.spins)
 		return pthread_cond_wait(condition, mutex);
 	points_mutex_unlock(mutex);
+	pass(POINT_WAITING);
 	return points_mutex_lock(mutex);
 }
 

@@ -40,7 +40,7 @@ static void test_charges(struct rig *rig)
 	expect_result(capacitor_clear(rig->handle), CAPACITOR_OK);
 	expect_number(rig_stat(rig, CAPACITOR_STAT_LIVE_BYTES), 0);
 	expect_number(rig_stat(rig, CAPACITOR_STAT_ENTRIES), 0);
-	expect_result(capacitor_quiesce(rig->handle), CAPACITOR_OK);
+	expect_result(quiesce_patiently(rig->handle), CAPACITOR_OK);
 	expect_number(rig_stat(rig, CAPACITOR_STAT_RETIRED_BYTES), 0);
 }
 
@@ -151,7 +151,7 @@ static void test_churn(struct rig *rig)
 	crew_stop(&crew);
 	crew_finish(&crew);
 	expect(rig_stat(rig, CAPACITOR_STAT_EVICTIONS) > 0, "nothing was evicted: the test tests nothing");
-	expect_result(capacitor_quiesce(rig->handle), CAPACITOR_OK);
+	expect_result(quiesce_patiently(rig->handle), CAPACITOR_OK);
 	expect_number(rig_stat(rig, CAPACITOR_STAT_RETIRED_BYTES), 0);
 	expect(rig_used_bytes(rig) <= rig->config.capacity_bytes, "above the capacity, at rest");
 }
@@ -170,7 +170,7 @@ static unsigned pin_everything(struct rig *rig, struct capacitor_pin *pin)
 	rig->config.busy_timeout_ns = HELD_TIMEOUT_NS;
 	rig_open_exact(rig, HELD_ENTRIES, HELD_BYTES);
 	for (uint64_t key = 0; key < HELD_ENTRIES; key++)
-		expect_result(tagged_set(rig->handle, key, key, HELD_BYTES), CAPACITOR_STORED);
+		expect_result(tagged_set_patiently(rig->handle, key, key, HELD_BYTES), CAPACITOR_STORED);
 	for (uint64_t key = 0; key < HELD_ENTRIES; key++)
 		if (label_pin(rig->handle, key, &pin[pins]) == CAPACITOR_HIT)
 			pins++;
@@ -231,11 +231,11 @@ static void test_pins_of_everything(struct rig *rig)
 		expect(tagged_check(pin[i].value, pin[i].value_bytes, key, &version), "a pinned value changed");
 		expect_result(capacitor_unpin(rig->handle, &pin[i]), CAPACITOR_OK);
 	}
-	for (uint64_t key = 0; key < 3 * HELD_ENTRIES; key++)
-		expect_result(tagged_set(rig->handle, key, 5000, HELD_BYTES), CAPACITOR_STORED);
-	expect_result(capacitor_quiesce(rig->handle), CAPACITOR_OK);
-	expect_number(rig_stat(rig, CAPACITOR_STAT_RETIRED_BYTES), 0);
 	expect_number(rig_stat(rig, CAPACITOR_STAT_BUSY), 3);
+	for (uint64_t key = 0; key < 3 * HELD_ENTRIES; key++)
+		expect_result(tagged_set_patiently(rig->handle, key, 5000, HELD_BYTES), CAPACITOR_STORED);
+	expect_result(quiesce_patiently(rig->handle), CAPACITOR_OK);
+	expect_number(rig_stat(rig, CAPACITOR_STAT_RETIRED_BYTES), 0);
 }
 
 /* Some pinned memory shrinks the room for others; it does not stop them. */
@@ -249,7 +249,7 @@ static void test_pins_shrink_the_room(struct rig *rig)
 		expect_result(capacitor_unpin(rig->handle, &pin[i]), CAPACITOR_OK);
 	expect_result(capacitor_clear(rig->handle), CAPACITOR_OK);
 	for (uint64_t key = 0; key < 5 * HELD_ENTRIES; key++) {
-		expect_result(tagged_set(rig->handle, key, 1000, HELD_BYTES), CAPACITOR_STORED);
+		expect_result(tagged_set_patiently(rig->handle, key, 1000, HELD_BYTES), CAPACITOR_STORED);
 		expect(rig_used_bytes(rig) <= rig->config.capacity_bytes + charge, "the capacity is exceeded");
 	}
 	expect(rig_stat(rig, CAPACITOR_STAT_ENTRIES) >= HELD_ENTRIES / 2, "the room that is left is not used");
@@ -272,7 +272,7 @@ static void test_resize_below_pins(struct rig *rig)
 	for (unsigned i = 0; i < pins; i++)
 		expect_result(capacitor_unpin(rig->handle, &pin[i]), CAPACITOR_OK);
 	for (uint64_t key = 100; key < 110; key++) {
-		expect_result(tagged_set(rig->handle, key, key, HELD_BYTES), CAPACITOR_STORED);
+		expect_result(tagged_set_patiently(rig->handle, key, key, HELD_BYTES), CAPACITOR_STORED);
 		expect(rig_used_bytes(rig) <= small + charge, "the new capacity is exceeded");
 	}
 }
@@ -357,7 +357,7 @@ static void test_stalled_reader(struct rig *rig)
 	rig->config.clock_context = &stalled;
 	gate_init(&stalled.gate);
 	rig_open_exact(rig, HELD_ENTRIES, HELD_BYTES);
-	expect_result(tagged_set(rig->handle, 1, 1, HELD_BYTES), CAPACITOR_STORED);
+	expect_result(tagged_set_patiently(rig->handle, 1, 1, HELD_BYTES), CAPACITOR_STORED);
 	expect(pthread_create(&thread, NULL, stalled_main, &stalled) == 0, "no thread");
 	arrived = gate_await(&stalled.gate, 1, PATIENCE_NS);
 	if (arrived)
@@ -370,8 +370,8 @@ static void test_stalled_reader(struct rig *rig)
 	expect(stored > 0, "nothing can be stored beside a reader that stands still, not even at first");
 	expect_result(stalled.result, CAPACITOR_HIT);
 	for (uint64_t i = 0; i < 4 * HELD_ENTRIES; i++)
-		expect_result(tagged_set(rig->handle, 100 + i, i, HELD_BYTES), CAPACITOR_STORED);
-	expect_result(capacitor_quiesce(rig->handle), CAPACITOR_OK);
+		expect_result(tagged_set_patiently(rig->handle, 100 + i, i, HELD_BYTES), CAPACITOR_STORED);
+	expect_result(quiesce_patiently(rig->handle), CAPACITOR_OK);
 	expect_number(rig_stat(rig, CAPACITOR_STAT_RETIRED_BYTES), 0);
 }
 

@@ -90,7 +90,4 @@ void gate_pass(struct gate *gate);
 bool gate_await(struct gate *gate, unsigned arrived, uint64_t timeout_ns);
 void gate_open(struct gate *gate);
 
-/* Long enough that a thread which can go on at all has gone on, on a loaded machine under a sanitizer. */
-#define PATIENCE_NS ((uint64_t)20 * 1000000000u)
-
 #endif

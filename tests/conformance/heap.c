@@ -116,9 +116,21 @@ void free(void *block)
 	__libc_free(block);
 }
 
+/* valgrind can put its own malloc in the place of ours: then a call is not counted. */
 bool heap_watched(void)
 {
-	return true;
+	static _Atomic int watched; /* 0: not known yet; 1: yes; 2: no */
+	void *(*volatile allocate)(size_t bytes) = malloc; /* volatile: or the compiler would see through the call */
+	int known = load_relaxed(&watched); /* relaxed: whoever finds it out finds the same */
+
+	if (known == 0) {
+		uint64_t before = allocations;
+
+		free(allocate(1));
+		known = allocations > before ? 1 : 2;
+		store_relaxed(&watched, known);
+	}
+	return known == 1;
 }
 
 uint64_t heap_allocations(void)

@@ -4,8 +4,8 @@
  * is counted (G5), one of them can be made to fail (G7), and the bytes in use by the whole program are summed, with
  * their peak (G4, without trusting the library's own statistics).
  *
- * Sanitizers bring a malloc of their own: then nothing of this is there, heap_watched() says so, and tests that need it
- * are skipped.
+ * Sanitizers and valgrind bring a malloc of their own: then nothing of this is there, heap_watched() says so, and tests
+ * that need it are skipped.
  */
 #ifndef HEAP_H
 #define HEAP_H

@@ -235,16 +235,11 @@ static void holder(struct crew_member *member)
 #define HELD_NS 20000000
 
 /* each holds the lock of the one shard for a while: who stores meanwhile waits, and is seen to. */
-static void test_lock_waits(struct rig *rig)
+static void hold_once(struct rig *rig)
 {
 	struct held held;
 	struct crew crew;
-	uint64_t waits, wait_ns;
 
-	rig->config.shards = 1;
-	rig_open(rig);
-	expect_result(tagged_set(rig->handle, 1, 1, 50), CAPACITOR_STORED);
-	expect_number(rig_stat(rig, CAPACITOR_STAT_LOCK_WAITS), 0);
 	gate_init(&held.gate);
 	crew_start(&crew, rig, 2, holder, &held);
 	(void)gate_await(&held.gate, 1, PATIENCE_NS);
@@ -252,11 +247,23 @@ static void test_lock_waits(struct rig *rig)
 	gate_open(&held.gate);
 	crew_finish(&crew);
 	gate_destroy(&held.gate);
-	waits = rig_stat(rig, CAPACITOR_STAT_LOCK_WAITS);
-	wait_ns = rig_stat(rig, CAPACITOR_STAT_LOCK_WAIT_NS);
-	expect(waits >= 1, "a store waited for a lock, and no wait was counted");
-	expect(wait_ns >= HELD_NS, "a store waited for %d ms, and %" PRIu64 " ns were counted", HELD_NS / 1000000,
-	       wait_ns);
+}
+
+/* On a loaded machine the store may come when all is over: then once more. */
+static void test_lock_waits(struct rig *rig)
+{
+	uint64_t until_ns = now_ns() + PATIENCE_NS;
+
+	rig->config.shards = 1;
+	rig_open(rig);
+	expect_result(tagged_set(rig->handle, 1, 1, 50), CAPACITOR_STORED);
+	expect_number(rig_stat(rig, CAPACITOR_STAT_LOCK_WAITS), 0);
+	do
+		hold_once(rig);
+	while (rig_stat(rig, CAPACITOR_STAT_LOCK_WAIT_NS) < HELD_NS && now_ns() < until_ns);
+	expect(rig_stat(rig, CAPACITOR_STAT_LOCK_WAITS) >= 1, "a store waited for a lock, and no wait was counted");
+	expect(rig_stat(rig, CAPACITOR_STAT_LOCK_WAIT_NS) >= HELD_NS, "a store waited for %d ms, and %" PRIu64 " ns were counted",
+	       HELD_NS / 1000000, rig_stat(rig, CAPACITOR_STAT_LOCK_WAIT_NS));
 	expect_number(tagged_version(rig, 1), 2);
 }
 

@@ -208,6 +208,29 @@ enum capacitor_result tagged_set(struct capacitor_handle *handle, uint64_t key, 
 	return tagged_write(capacitor_set, handle, key, version, value_bytes);
 }
 
+enum capacitor_result tagged_set_patiently(struct capacitor_handle *handle, uint64_t key, uint64_t version,
+                                           size_t value_bytes)
+{
+	uint64_t until_ns = now_ns() + PATIENCE_NS;
+	enum capacitor_result result;
+
+	do
+		result = tagged_set(handle, key, version, value_bytes);
+	while (result == CAPACITOR_BUSY && now_ns() < until_ns);
+	return result;
+}
+
+enum capacitor_result quiesce_patiently(struct capacitor_handle *handle)
+{
+	uint64_t until_ns = now_ns() + PATIENCE_NS;
+	enum capacitor_result result;
+
+	do
+		result = capacitor_quiesce(handle);
+	while (result == CAPACITOR_BUSY && now_ns() < until_ns);
+	return result;
+}
+
 enum capacitor_result tagged_get(struct capacitor_handle *handle, uint64_t key, uint64_t *version, size_t *value_bytes,
                                  bool *whole)
 {

@@ -150,6 +150,11 @@ typedef enum capacitor_result tagged_store(struct capacitor_handle *handle, cons
 enum capacitor_result tagged_write(tagged_store *store, struct capacitor_handle *handle, uint64_t key,
                                    uint64_t version, size_t value_bytes);
 enum capacitor_result tagged_set(struct capacitor_handle *handle, uint64_t key, uint64_t version, size_t value_bytes);
+/* tagged_set, again and again while it is BUSY: for caches that are busy early, on machines that are slow to reclaim. */
+enum capacitor_result tagged_set_patiently(struct capacitor_handle *handle, uint64_t key, uint64_t version,
+                                           size_t value_bytes);
+/* Likewise. */
+enum capacitor_result quiesce_patiently(struct capacitor_handle *handle);
 /* *whole: false when a value was found that is torn, mixed, or another key's. *version and *value_bytes on HIT. */
 enum capacitor_result tagged_get(struct capacitor_handle *handle, uint64_t key, uint64_t *version, size_t *value_bytes,
                                  bool *whole);
@@ -165,6 +170,9 @@ uint64_t tagged_version(const struct rig *rig, uint64_t key);
 
 uint64_t now_ns(void);
 void sleep_ns(uint64_t ns);
+
+/* Long enough that a thread which can go on at all has gone on, on a loaded machine under a sanitizer. */
+#define PATIENCE_NS ((uint64_t)20 * 1000000000u)
 
 /* ---- The files of tests ------------------------------------------------------------------------------------------ */
 
