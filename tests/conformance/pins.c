@@ -235,6 +235,20 @@ static void test_leave(struct rig *rig)
 	(void)set_and_pin(rig, 3, 30);
 }
 
+/* What is pinned is the last that eviction takes: it would free nothing. */
+static void test_eviction_passes_over(struct rig *rig)
+{
+	struct capacitor_pin pin;
+
+	rig_open_exact(rig, 8, PIN_BYTES);
+	pin = set_and_pin(rig, 0, 1);
+	for (uint64_t key = 1; key <= 100; key++)
+		expect_result(tagged_set_patiently(rig->handle, key, key, PIN_BYTES), CAPACITOR_STORED);
+	expect(rig_stat(rig, CAPACITOR_STAT_EVICTIONS) > 0, "nothing was evicted: the test tests nothing");
+	expect_result(label_contains(rig->handle, 0), CAPACITOR_HIT);
+	expect_result(capacitor_unpin(rig->handle, &pin), CAPACITOR_OK);
+}
+
 /* ---- With threads ------------------------------------------------------------------------------------------------ */
 
 /* Enters, pins, and dies without leaving once it may. */
@@ -346,6 +360,8 @@ static void test_churn(struct rig *rig)
 }
 
 const struct suite_test pins_tests[] = {
+	{.name = "G3 eviction passes pinned values over", .run = test_eviction_passes_over, .scope = SUITE_POLICY,
+	 .without = STORAGE},
 	{.name = "G3 a pin outlives delete", .run = test_delete, .scope = SUITE_ALL, .without = STORAGE},
 	{.name = "G3 a pin outlives overwriting", .run = test_overwrite, .scope = SUITE_ALL, .without = STORAGE},
 	{.name = "G3 a pin outlives replace", .run = test_replace, .scope = SUITE_ALL, .without = STORAGE},
