@@ -25,7 +25,7 @@ FLAGS_release := -O2 -g -DNDEBUG
 FLAGS_debug   := -O1 -g
 FLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address
 FLAGS_ubsan   := -O1 -g -fno-omit-frame-pointer -fsanitize=undefined -fno-sanitize-recover=all
-FLAGS_tsan    := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+FLAGS_tsan    := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DBATCH_ENTRIES=1
 ifeq ($(origin FLAGS_$(CONF)),undefined)
 $(error CONF=$(CONF) is unknown; it is one of: release debug asan ubsan tsan)
 endif
@@ -133,15 +133,101 @@ $(BUILD)/check: $(call object,tests/check/main.c $(filter tests/check/%,$(TEST_P
 check-program: $(BUILD)/check
 
 .PHONY: test
-test: $(TESTS) $(BUILD)/capacitor ## build and run all tests
-	@mk/run-tests $(TESTS)
+test: tests ## build and run all tests (CONF, CC)
+
+# What a run of all tests did, in figures: the report of an experiment shows it.
+CORRECTNESS = results/correctness/$(1)-$(CONF)-$(notdir $(CC)).json
+# The same tests, whatever the configuration. Under ThreadSanitizer, programs whose threads share nothing are left out.
+TESTS_tsan  := $(filter %/conformance_test %/team_test,$(TESTS))
+RUN_TESTS   := $(if $(TESTS_$(CONF)),$(TESTS_$(CONF)),$(TESTS))
+CHECK_tsan  := --all --check linearizability/histories,linearizability/streams,stress/,faults/
+# ThreadSanitizer of gcc 12 and clang 14 wants the address space of up to 28 random bits.
+UNDER_tsan  := $(shell setarch -R true 2>/dev/null && echo setarch -R)
+
+.PHONY: tests
+tests: $(RUN_TESTS) $(BUILD)/check $(BUILD)/capacitor
+	@$(UNDER_$(CONF)) mk/run-tests --counts $(BUILD)/tests.counts $(RUN_TESTS) \
+	  '$(BUILD)/check --tier test $(CHECK_$(CONF)) --tests $(BUILD)/tests.counts --out $(call CORRECTNESS,test)'
 
 .PHONY: test-programs
-test-programs: $(TESTS)
+test-programs: $(TESTS) $(BUILD)/check
+
+.PHONY: tsan asan ubsan memcheck
+tsan: ## ThreadSanitizer, gcc and clang: every implementation, policy and counter layout
+	@$(MAKE) CONF=tsan CC=gcc tests
+	@$(MAKE) CONF=tsan CC=clang tests
+asan: ## AddressSanitizer and LeakSanitizer: all tests
+	@$(MAKE) CONF=asan tests
+ubsan: ## UndefinedBehaviorSanitizer: all tests
+	@$(MAKE) CONF=ubsan tests
+
+.PHONY: check-long
+check-long: $(BUILD)/check ## every check on every policy and counter layout: an hour
+	@$(BUILD)/check --tier long --out $(call CORRECTNESS,long)
+
+HOURS ?= 8
+.PHONY: soak
+soak: $(BUILD)/check ## rounds of check-long with new seeds (HOURS=8)
+	@$(BUILD)/check --tier soak --hours $(HOURS) --out $(call CORRECTNESS,soak)
+
+# ---- Planted bugs -----------------------------------------------------------------------------------------------
+
+# The sources carry no bugs. BUG=<name> applies tests/mutants/<name>.sed to one file of the library on its way to the
+# compiler; `make BUG=<name> broken` links the test programs with what comes of it, in a folder beside the sound build,
+# of which everything else is used as it is. mk/kill-matrix does so for each bug and configuration.
+ifneq ($(BUG),)
+BROKEN     := $(BUILD)/bugs/$(BUG)
+BUG_SCRIPT := tests/mutants/$(BUG).sed
+BUG_FILE   := $(shell sed -n 's/^. file: //p' $(BUG_SCRIPT))
+# A header is a part of nearly every object.
+BROKEN_SOURCES := $(if $(filter %.h,$(BUG_FILE)),$(COMMON_SOURCES) $(IMPL_SOURCES),$(BUG_FILE))
+
+$(BROKEN)/$(BUG_FILE): $(BUG_FILE) $(BUG_SCRIPT)
+	@mkdir -p $(@D)
+	@sed -f $(BUG_SCRIPT) $< >$@
+	@! cmp -s $< $@ || { echo '$(BUG_SCRIPT) changes nothing in $<' >&2; exit 1; }
+
+$(BROKEN)/%.c.o: %.c $(BROKEN)/$(BUG_FILE) | $(BUILD)/build_info.h
+	@mkdir -p $(@D)
+	$(CC) -I$(BROKEN) $(C_FLAGS) $(if $(filter impl/%,$<),-DIMPLEMENTATION_NAME=$(word 2,$(subst /, ,$<))) -c -o $@ \
+	  $(if $(filter $(BUG_FILE),$<),$(BROKEN)/)$<
+
+$(BROKEN)/libcapacitor.a: $(patsubst %,$(BROKEN)/%.o,$(BROKEN_SOURCES)) \
+                          $(filter-out $(call object,$(BROKEN_SOURCES)),$(LIBRARY_OBJECTS))
+	rm -f $@ && ar rcs $@ $^
+
+$(BROKEN)/libcapacitor-points.a: $(BROKEN)/libcapacitor.a tests/check/points.symbols
+	objcopy --redefine-syms=tests/check/points.symbols $< $@
+
+$(BROKEN)/conformance_test: $(call object,$(filter tests/conformance/%,$(TEST_PROGRAMS) $(TEST_PARTS))) \
+                            $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) $(BROKEN)/libcapacitor.a
+	$(CXX) $(FLAGS) -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS) $(TEST_LIBS)
+
+$(BROKEN)/check: $(call object,tests/check/main.c $(filter tests/check/%,$(TEST_PARTS))) \
+                 $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) $(BROKEN)/libcapacitor-points.a
+	$(CXX) $(FLAGS) -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
+
+.PHONY: broken
+broken: $(BROKEN)/conformance_test $(BROKEN)/check
+endif
+
+.PHONY: kill-matrix
+kill-matrix: $(BUILD)/packages ## plant bugs and table which tool catches each (ARGS='--only a,b --tools tsan')
+	@mk/kill-matrix --with matrix $(ARGS)
 
 .PHONY: mutants
-mutants: $(BUILD)/packages ## break implementations on purpose and see the tests catch it
-	@tests/mutants/run
+mutants: $(BUILD)/packages ## plant bugs and see the conformance suite catch each
+	@mk/kill-matrix --with conformance --tools conformance $(ARGS)
+
+.PHONY: tsan-controls
+tsan-controls: $(BUILD)/packages ## plant races and see ThreadSanitizer catch each
+	@mk/kill-matrix --with tsan --tools tsan $(ARGS)
+
+.PHONY: kill-matrix-ci
+kill-matrix-ci: $(BUILD)/packages ## a few planted bugs that are caught every time: two minutes
+	@mk/kill-matrix --with ci --tools conformance $(ARGS)
+
+# ---- Style ------------------------------------------------------------------------------------------------------
 
 .PHONY: lint
 lint: $(BUILD)/packages ## warnings as errors with both compilers, the header as C11 and C++17, and our own rules

@@ -39,7 +39,9 @@
 #include <ck_hs.h>
 
 /* A poll looks at the records of all threads and shards: worth it from this many retired entries on. */
+#if !defined(BATCH_ENTRIES) /* builds for ThreadSanitizer set it: memory given back early shows who still holds it */
 #define BATCH_ENTRIES 64
+#endif
 
 /* How many ready entries a store takes: one, which becomes the block of this thread's next store, so that a store which
  * retires one entry allocates nothing; two when more than a batch is waiting. */

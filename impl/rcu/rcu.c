@@ -45,7 +45,9 @@
 #include <urcu/rculfhash.h>
 
 /* A sealed batch costs a request to the helper thread: worth it from this many entries on. */
+#if !defined(BATCH_ENTRIES) /* builds for ThreadSanitizer set it: memory given back early shows who still holds it */
 #define BATCH_ENTRIES 128
+#endif
 
 /* How many ready entries a store takes: one, which becomes the block of this thread's next store, so that a store which
  * retires one entry allocates nothing; two when more than a batch is waiting. */

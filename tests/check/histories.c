@@ -107,7 +107,7 @@ static void check_key(struct work *work, struct wing_gong *checker, uint64_t rou
 	if (wing_gong_check(checker, operations, count, work->model, work->initial[key]))
 		return;
 	snprintf(where, sizeof where, "history of key %" PRIu32 " in round %" PRIu64, key, round);
-	violation(work->run, where, operations, count, work->model, work->initial[key]);
+	violation(work->run, where, &(struct history){operations, count, work->model, &work->initial[key], 1});
 }
 
 /* One round of one thread: its calls, then its share of the checking. */

@@ -55,4 +55,41 @@ struct history_operation {
 	uint8_t result; /* enum capacitor_result */
 };
 
+/* ---- What the checkers see of an operation (history.c) ------------------------------------------------------------ */
+
+/* Calls with the same effect cannot be told apart by the state of their key. The first four change nothing. */
+enum history_effect {
+	HISTORY_NOTHING, /* changed nothing, and says nothing about the state */
+	HISTORY_READS,   /* the state is `read` */
+	HISTORY_PRESENT, /* the state is a value */
+	HISTORY_ABSENT,  /* the state is absent */
+	HISTORY_PUTS,    /* any state becomes `written` */
+	HISTORY_ADDS,    /* absent becomes `written` */
+	HISTORY_RENEWS,  /* a value becomes `written` */
+	HISTORY_REMOVES, /* a value becomes absent */
+};
+#define HISTORY_EFFECTS 8
+extern const uint8_t history_effects[HISTORY_CALLS][CAPACITOR_RESULTS]; /* enum history_effect */
+
+static inline enum history_effect history_effect(const struct history_operation *operation)
+{
+	return (enum history_effect)history_effects[operation->call][operation->result];
+}
+
+/* Among the initial states: any value, or absent. No operation reads or writes it. */
+#define HISTORY_ANY UINT64_MAX
+
+/* The history of one key, whose state before it is one of `initial`. */
+struct history {
+	struct history_operation *operations;
+	size_t count;
+	enum history_model model;
+	const uint64_t *initial;
+	size_t initials;
+};
+
+/* Writes a history as a table in the order of the invocations: one line per operation with thread, call, key, values,
+ * result and times, and a picture of the intervals. Times count from the first invocation. */
+void history_print(FILE *out, const struct history *history);
+
 #endif

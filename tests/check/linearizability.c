@@ -41,6 +41,23 @@ void subject_close(struct subject *subject)
 	capacitor_destroy(subject->cache);
 }
 
+void violation(struct check_run *run, const char *where, struct history *history)
+{
+	char *text = NULL;
+	size_t bytes = 0, whole = history->count;
+	bool shrunk = shrink(history);
+	FILE *file = open_memstream(&text, &bytes);
+
+	if (file) {
+		history_print(file, history);
+		fclose(file);
+	}
+	check_fail(run, "not linearizable (%s model): %s\n%zu of its %zu calls%s\n%s",
+	           history->model == HISTORY_STRICT ? "strict" : "evicting", where, history->count, whole,
+	           shrunk ? ", which are not linearizable by themselves:" : ":", text ? text : "no memory to print it");
+	free(text);
+}
+
 const struct check linearizability_checks[] = {
 	{.name = "linearizability/histories",
 	 .what = "G1: short histories of all calls, searched for a linearization; threads run freely, with random delays",
@@ -54,5 +71,11 @@ const struct check linearizability_checks[] = {
 	 .without = CAPACITOR_LACKS_STORAGE | CAPACITOR_LACKS_CONCURRENCY,
 	 .test_ms = 400,
 	 .long_s = 60},
+	{.name = "linearizability/streams",
+	 .what = "G1: long streams of calls on few keys, by all cores; every call is checked",
+	 .run = run_streams,
+	 .without = CAPACITOR_LACKS_STORAGE | CAPACITOR_LACKS_CONCURRENCY,
+	 .test_ms = 400,
+	 .long_s = 240},
 	{.name = NULL},
 };

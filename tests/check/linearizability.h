@@ -15,9 +15,8 @@ struct subject {
 void subject_open(struct subject *subject, struct check_run *run, enum history_model model, unsigned entries, uint64_t seed);
 void subject_close(struct subject *subject);
 
-/* A violation: fails the run with the history, as short as it can be made. */
-void violation(struct check_run *run, const char *where, const struct history_operation *operations, size_t count,
-               enum history_model model, uint64_t initial);
+/* A violation: fails the run with the history, which it makes as short as it can. */
+void violation(struct check_run *run, const char *where, struct history *history);
 
 void run_histories(struct check_run *run);
 void run_schedules(struct check_run *run);

@@ -420,6 +420,16 @@ static json_t *totals_json(void)
 	return totals;
 }
 
+static bool make_folder_of(const char *path, char *error, size_t error_bytes)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash && slash > path ? strndup(path, (size_t)(slash - path)) : NULL;
+	bool made = !folder || results_make_folder(folder, error, error_bytes);
+
+	free(folder);
+	return made;
+}
+
 static bool write_out(void)
 {
 	char error[512], seed[32], now[64];
@@ -443,7 +453,8 @@ static bool write_out(void)
 		fprintf(stderr, "check: no memory for %s\n", options.out);
 		return false;
 	}
-	written = results_write_file(options.out, text, strlen(text), error, sizeof error);
+	written = make_folder_of(options.out, error, sizeof error) &&
+	          results_write_file(options.out, text, strlen(text), error, sizeof error);
 	if (!written)
 		fprintf(stderr, "check: %s\n", error);
 	free(text);

@@ -91,9 +91,12 @@ static size_t check_key(struct work *work, unsigned buffer, uint64_t window, uin
 		count += calls;
 	}
 	if (!sweep_window(work->sweep[key], operations, count)) {
+		struct history history = {.operations = operations, .count = count, .model = work->model};
+
+		history.initial = sweep_before(work->sweep[key], &history.initials);
 		snprintf(where, sizeof where, "stream of key %" PRIu32 ", window %" PRIu64 " of cache %" PRIu64, key, window,
 		         work->cache);
-		violation(work->run, where, operations, count, work->model, 0);
+		violation(work->run, where, &history);
 	}
 	return count;
 }
