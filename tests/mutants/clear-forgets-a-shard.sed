@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # what: clear leaves the first shard alone
 # file: impl/sharded/sharded.c
-# impl: mutant
+# impl: sharded
+# class: off by one
+# conformance: yes
 /sharded_clear(struct/,/^}/s/unsigned i = 0/unsigned i = 1/

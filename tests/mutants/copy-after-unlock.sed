@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # what: get copies the value after it released the lock
 # file: impl/sharded/sharded.c
-# impl: mutant
+# impl: sharded
+# class: use after unlock
+# conformance: yes
 /sharded_get(struct/,/^}/{
 s/^\t\tresult = operation_copy/\t\tunlock(shard);\n&/
 s/^\t\tresult = operation_miss/\t\tunlock(shard);\n&/

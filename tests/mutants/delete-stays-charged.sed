@@ -2,4 +2,6 @@
 # what: a deleted entry stays charged
 # file: common/segment.c
 # impl: rwlock
+# class: double charge
+# conformance: yes
 /^enum capacitor_result segment_delete/,/^}/s/budget_live_add(.*);//

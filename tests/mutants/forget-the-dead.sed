@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # what: a deleted entry is not reclaimed
 # file: impl/sharded/sharded.c
-# impl: mutant
+# impl: sharded
+# class: memory leak
+# matrix: yes
+# conformance: yes
 /sharded_delete(struct/,/^}/s/operation_bury(handle, &dead, false);//

@@ -2,4 +2,6 @@
 # what: a table that grows is not charged
 # file: common/segment.c
 # impl: unsync
-/^static void table_grow/,/^}/s/budget_table_give(&cache->budget, bytes \/ 2);/budget_table_give(\&cache->budget, bytes);/
+# class: double charge
+# conformance: yes
+/^static void table_grow/,/^}/s/budget_table_swap(&cache->budget, bytes, bytes \/ 2);/budget_table_give(\&cache->budget, bytes);/

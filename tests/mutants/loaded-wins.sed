@@ -2,4 +2,6 @@
 # what: a loaded value overwrites one that was stored meanwhile
 # file: common/capacitor.c
 # impl: rwlock
+# class: lost update
+# conformance: yes
 /^static enum capacitor_result load_store/,/^}/s/capacitor_add(/capacitor_set(/

@@ -2,4 +2,6 @@
 # what: lru does not reorder
 # file: common/policy.c
 # impl: unsync
+# class: wrong order
+# conformance: yes
 /^void policy_touch/,/^}/s/if (policy->main.front == entry)/if (entry)/

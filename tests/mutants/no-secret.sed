@@ -2,4 +2,6 @@
 # what: the hash has no secret
 # file: common/capacitor.c
 # impl: sharded
+# class: hash flooding
+# conformance: yes
 s/(!config->hash_seed_set && !secret_draw(cache->hasher.secret))/false/

@@ -2,4 +2,6 @@
 # what: what was pinned once is never reclaimed
 # file: common/operation.c
 # impl: unsync
+# class: memory leak
+# conformance: yes
 /^static enum capacitor_result reclaim_until/,/^}/s/bury_pinned(handle);/if (0)\n\t\t\tbury_pinned(handle);/

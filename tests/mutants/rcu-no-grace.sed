@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # what: rcu reclaims without waiting for readers
 # file: impl/rcu/rcu.c
-# impl: mutant
+# impl: rcu
+# class: missing grace period
+# matrix: yes
+# conformance: yes
 /^static bool grace_over/,/^}/s/return .*/(void)grace, (void)number; return true;/

@@ -2,4 +2,6 @@
 # what: who waits for a loader takes any loader of the stripe
 # file: common/flight.c
 # impl: rwlock
+# class: wrong condition
+# conformance: yes
 /^static struct flight \*flight_find/,/^}/s/memcmp(.*) != 0))/false))/

@@ -2,4 +2,6 @@
 # what: two loaders of a key run at the same time
 # file: common/flight.c
 # impl: rwlock
+# class: missing exclusion
+# conformance: yes
 s/^\tif (!other) {/\tif (other || !other) {/

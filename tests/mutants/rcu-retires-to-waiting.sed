@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# what: rcu: what is retired joins those whose grace period is under way
+# file: impl/rcu/rcu.c
+# impl: rcu
+# class: wrong retire list
+# matrix: yes
+/^static void retire(struct/,/^}/s/&shard->limbo.open, entry/shard->limbo.waiting.first ? \&shard->limbo.waiting : \&shard->limbo.open, entry/

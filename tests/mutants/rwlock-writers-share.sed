@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# what: rwlock: writers take the lock shared
+# file: impl/rwlock/rwlock.c
+# impl: rwlock
+# class: two unlocked writers
+# tsan: yes
+/^static struct segment \*lock_exclusive/,/^}/s/pthread_rwlock_trywrlock, pthread_rwlock_wrlock/pthread_rwlock_tryrdlock, pthread_rwlock_rdlock/
