@@ -104,9 +104,9 @@ $(BUILD)/build_info.h: always | $(BUILD)/packages
 	@mkdir -p $(@D)
 	@mk/build-info '$(CONF)' '$(CC)' '$(strip $(C_FLAGS))' | mk/replace-if-changed $@
 
-# The distribution's packages that all of this needs; installs what is missing.
-$(BUILD)/packages: mk/packages mk/install-packages
-	@mk/install-packages mk/packages
+# The distribution's packages that all of this needs; installs what is missing. Some checks need more of them.
+$(BUILD)/packages $(BUILD)/packages-checks: $(BUILD)/%: mk/% mk/install-packages
+	@mk/install-packages $<
 	@mkdir -p $(@D) && touch $@
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
@@ -146,8 +146,8 @@ UNDER_tsan  := $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
 .PHONY: tests
 tests: $(RUN_TESTS) $(BUILD)/check $(BUILD)/capacitor
-	@$(UNDER_$(CONF)) mk/run-tests --counts $(BUILD)/tests.counts $(RUN_TESTS) \
-	  '$(BUILD)/check --tier test $(CHECK_$(CONF)) --tests $(BUILD)/tests.counts --out $(call CORRECTNESS,test)'
+	@$(UNDER_$(CONF)) mk/run-tests $(if $(UNDER),--under '$(UNDER)') --counts $(BUILD)/tests.counts $(RUN_TESTS) \
+	  '$(BUILD)/check --tier test $(CHECK_$(CONF)) --tests $(BUILD)/tests.counts --out $(call CORRECTNESS,$(or $(AS),test))'
 
 .PHONY: test-programs
 test-programs: $(TESTS) $(BUILD)/check
@@ -160,6 +160,13 @@ asan: ## AddressSanitizer and LeakSanitizer: all tests
 	@$(MAKE) CONF=asan tests
 ubsan: ## UndefinedBehaviorSanitizer: all tests
 	@$(MAKE) CONF=ubsan tests
+
+# The programs bring a malloc of their own, which valgrind has to be told of. Memory that is lost for certain is an error;
+# what a thread holds while its process exits is not.
+VALGRIND := valgrind -q --soname-synonyms=somalloc=NONE --fair-sched=yes --error-exitcode=66 --leak-check=full \
+            --show-leak-kinds=definite --errors-for-leak-kinds=definite
+memcheck: $(BUILD)/packages-checks ## valgrind: all tests
+	@$(MAKE) tests UNDER='$(VALGRIND)' AS=memcheck
 
 .PHONY: check-long
 check-long: $(BUILD)/check ## every check on every policy and counter layout: an hour

@@ -307,7 +307,8 @@ static void figures_text(const struct check_record *record, char *text, size_t b
 		uint64_t n = load_relaxed(&record->figure[i]); /* relaxed: the child is gone */
 
 		if (n > 0 && used < bytes)
-			used += (size_t)snprintf(text + used, bytes - used, "%s%" PRIu64 " %s", used ? ", " : "", n, figure_name[i]);
+			used += (size_t)snprintf(text + used, bytes - used, "%s%" PRIu64 " %s", used ? ", " : "", n,
+			                         figure_name[i]);
 	}
 }
 
@@ -496,7 +497,8 @@ static void print_list(void)
 {
 	for (size_t f = 0; f < FILES; f++)
 		for (const struct check *check = files[f]; check->name; check++)
-			printf("%-34s %5.1f s, long %4u s  %s\n", check->name, check->test_ms / 1000.0, check->long_s, check->what);
+			printf("%-34s %5.1f s, long %4u s  %s\n", check->name, check->test_ms / 1000.0, check->long_s,
+			       check->what);
 }
 
 static void usage_error(const char *error)
@@ -534,8 +536,8 @@ static void select_checks(const char *list)
 static void parse(int argc, char **argv)
 {
 	struct options_reader reader = {.command = "check", .known = known, .argc = argc, .argv = argv, .at = 1};
+	struct options_reals hours;
 	const char *checks = NULL;
-	double hours;
 	size_t index;
 	bool good = true;
 	int option;
@@ -548,7 +550,8 @@ static void parse(int argc, char **argv)
 		switch (option) {
 		case O_CHECK: checks = reader.value; break;
 		case O_IMPL:
-			good = options_names("--impl", reader.value, options_implementations(), &options.implementations, reader.error);
+			good = options_names("--impl", reader.value, options_implementations(), &options.implementations,
+			                     reader.error);
 			break;
 		case O_POLICY:
 			good = options_names("--policy", reader.value, options_policies(), &options.policies, reader.error);
@@ -561,15 +564,13 @@ static void parse(int argc, char **argv)
 			if (good)
 				options.tier = (enum tier)index;
 			break;
-		case O_HOURS: {
-			struct options_reals reals;
-
-			good = options_reals("--hours", reader.value, 0.001, 10000, &reals, reader.error);
-			hours = good ? reals.item[0] : 0;
-			options.hours = hours;
+		case O_HOURS:
+			good = options_reals("--hours", reader.value, 0.001, 10000, &hours, reader.error);
+			options.hours = good ? hours.item[0] : 0;
 			break;
-		}
-		case O_SECONDS: good = options_seconds("--seconds", reader.value, 0.001, 1e6, &options.seconds, reader.error); break;
+		case O_SECONDS:
+			good = options_seconds("--seconds", reader.value, 0.001, 1e6, &options.seconds, reader.error);
+			break;
 		case O_SEED: good = options_number("--seed", reader.value, 0, INT64_MAX, &options.seed, reader.error); break;
 		case O_ALL: options.all = true; break;
 		case O_OUT: options.out = reader.value; break;
@@ -598,7 +599,8 @@ int main(int argc, char **argv)
 	parse(argc, argv);
 	outcome.checks = json_array();
 	outcome.failures = json_array();
-	printf("# check, tier %s, seed %" PRIu64 ", %s, %s\n", tier_names[options.tier], options.seed, BUILD_CONF, BUILD_COMPILER);
+	printf("# check, tier %s, seed %" PRIu64 ", %s, %s\n", tier_names[options.tier], options.seed, BUILD_CONF,
+	       BUILD_COMPILER);
 	until_ns = from_ns + (options.tier == TIER_SOAK ? (uint64_t)(options.hours * 3.6e12) : 0);
 	do
 		run_round(round++, record, until_ns);

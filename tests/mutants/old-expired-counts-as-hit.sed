@@ -4,4 +4,4 @@
 # impl: unsync
 # class: wrong order
 # conformance: yes
-s/if (old && !old_expired) {/if (old \&\& (old_expired || true)) {/
+s/if (old && !old_expired && /if (old \&\& (old_expired || true) \&\& /

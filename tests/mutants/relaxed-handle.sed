@@ -4,5 +4,4 @@
 # impl: rcu
 # class: relaxed publish
 # matrix: yes
-# tsan: yes
 s/store_release(&cache->handles\[mine->slot\], mine);/store_relaxed(\&cache->handles[mine->slot], mine);/
