@@ -129,7 +129,7 @@ static void colliding_keys(struct check_run *run)
 	do {
 		struct stress_plan plan = at % 2 ? stress_default(run) : roomy(run); /* five levels: each comes to be both */
 
-		plan.keys = 20;
+		plan.keys = plan.config.expected_entries = 20;
 		plan.config.hash = CAPACITOR_HASH_CUSTOM;
 		plan.config.hash_function = levels[at % 5].hash;
 		plan.prefixes = levels[at % 5].prefixes;
@@ -322,29 +322,29 @@ static void many_threads(struct check_run *run)
 
 const struct check stress_checks[] = {
 	{.name = "stress/colliding-keys", .what = "keys with the same hash, shard, place in the table or fingerprint",
-	 .run = colliding_keys, .without = SHARED, .test_ms = 500, .long_s = 14},
+	 .run = colliding_keys, .without = SHARED, .test_ms = 500, .long_s = 12},
 	{.name = "stress/one-hot-key", .what = "all calls on one key", .run = one_hot_key, .without = SHARED, .test_ms = 200,
-	 .long_s = 10},
+	 .long_s = 8},
 	{.name = "stress/few-entries", .what = "room for four entries, and 16 keys", .run = few_entries, .without = SHARED,
-	 .test_ms = 200, .long_s = 10},
+	 .test_ms = 200, .long_s = 8},
 	{.name = "stress/mixed-sizes", .what = "values from nothing to more than the capacity", .run = mixed_sizes,
 	 .without = SHARED, .test_ms = 200, .long_s = 8},
 	{.name = "stress/get-against-evict", .what = "readers of keys of which most have just been evicted",
 	 .run = get_against_evict, .without = SHARED, .test_ms = 200, .long_s = 10},
 	{.name = "stress/slow-readers", .what = "readers stop inside their read sections, for longer than a grace period",
-	 .run = slow_readers, .without = SHARED, .test_ms = 250, .long_s = 8},
+	 .run = slow_readers, .without = SHARED, .test_ms = 500, .long_s = 8},
 	{.name = "stress/pins", .what = "pinned values whose keys are deleted and overwritten", .run = pins, .without = SHARED,
 	 .test_ms = 200, .long_s = 10},
 	{.name = "stress/resize", .what = "the capacity goes up and down", .run = resize, .without = SHARED, .test_ms = 200,
-	 .long_s = 8},
+	 .long_s = 6},
 	{.name = "stress/clear-and-each", .what = "the cache is cleared and visited", .run = clear_and_each, .without = SHARED,
-	 .test_ms = 200, .long_s = 8},
+	 .test_ms = 200, .long_s = 6},
 	{.name = "stress/each", .what = "visits see all that is there all the time, once", .run = each, .without = SHARED,
 	 .test_ms = 200, .long_s = 6},
 	{.name = "stress/growth", .what = "tables grow from one entry while they are read", .run = growth, .without = SHARED,
-	 .test_ms = 300, .long_s = 8},
+	 .test_ms = 300, .long_s = 6},
 	{.name = "stress/large-values", .what = "values of 1 KiB to 1 MiB, overwritten while they are read",
-	 .run = large_values, .without = SHARED, .test_ms = 250, .long_s = 10},
+	 .run = large_values, .without = SHARED, .test_ms = 250, .long_s = 8},
 	{.name = "stress/many-threads", .what = "16 times more threads than cores", .run = many_threads, .without = SHARED,
 	 .test_ms = 300, .long_s = 8},
 	{.name = "stress/generations", .what = "threads are born and die, some inside, some with pins",

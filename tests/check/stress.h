@@ -30,7 +30,7 @@ enum stress_call {
 	STRESS_CALLS,
 };
 
-#define STRESS_BATCH    3
+#define STRESS_BATCH    3 /* requests of a get_many */
 #define STRESS_PINS_MAX 16
 
 struct stress_thread;
@@ -56,6 +56,7 @@ struct stress {
 	struct capacitor *cache;
 	struct ledger *ledger;
 	uint64_t until_ns;
+	uint64_t table_bytes; /* when it was new */
 	_Atomic uint64_t calls, hits, stores, deletes, loads;
 	struct {
 		_Atomic int64_t balance; /* adds less deletes */
@@ -65,7 +66,7 @@ struct stress {
 
 struct stress_held {
 	struct capacitor_pin pin;
-	uint64_t key;
+	uint64_t key, version;
 };
 
 struct stress_thread {
@@ -101,6 +102,25 @@ bool stress_goes_on(const struct stress *stress);
 void stress_steps(struct stress_thread *thread, uint64_t steps); /* 0: until the end */
 void stress_check_pins(struct stress_thread *thread);
 void stress_unpin_all(struct stress_thread *thread);
+
+/* ---- Single calls (stress_calls.c) ------------------------------------------------------------------------------- */
+
+/* A call by chance, as the mix of the thread has it; its result is checked. */
+void stress_step(struct stress_thread *thread);
+
+/* Visits all that is there: each once, and in a roomy cache none is missing. */
+struct stress_visit {
+	struct stress_thread *thread;
+	unsigned char *seen; /* by key */
+	uint64_t entries, bytes;
+};
+void stress_visit(struct stress_thread *thread, struct stress_visit *visit);
+
+void stress_clear(struct stress_thread *thread);
+bool stress_there(struct stress_thread *thread, uint64_t key);
+uint64_t stress_used_bytes(struct capacitor *cache);
+/* Of a roomy cache: comes by add only, and goes by delete only. */
+bool stress_balanced(const struct stress_plan *plan, uint64_t key);
 
 /* ---- The checks that are more than a plan (stress_life.c) -------------------------------------------------------- */
 

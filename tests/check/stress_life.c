@@ -150,7 +150,7 @@ static void exit_amid(struct check_run *run, const struct stress_plan *plan, uin
 	exit(check_failed(run) ? 1 : 0);
 }
 
-#define EXIT_PATIENCE_NS (120 * (uint64_t)1000000000)
+#define EXIT_PATIENCE_NS (60 * (uint64_t)1000000000)
 
 /* Waits for a child, and ends one that hangs. Returns its status, or -1. */
 static int await(pid_t child)
