@@ -98,7 +98,7 @@ static void policy_names(uint32_t policies, char *text, size_t text_bytes)
 	size_t used = 0;
 
 	text[0] = '\0';
-	for (unsigned policy = 0; policy < CAPACITOR_POLICIES && used < text_bytes; policy++)
+	for (unsigned policy = 0; policy < CAPACITOR_POLICIES; policy++)
 		if (policies & 1u << policy)
 			used += (size_t)snprintf(text + used, text_bytes - used, "%s%s", used ? ", " : "",
 			                         capacitor_policy_string((enum capacitor_policy)policy));
@@ -298,12 +298,11 @@ static struct capacitor_handle *slot_take(struct capacitor *cache, bool *first)
 	struct capacitor_handle *handle = NULL;
 	unsigned slot;
 
-	for (slot = 0; slot < cache->config.threads_max; slot++) {
+	for (slot = 0;; slot++) { /* fewer than threads_max are inside */
 		handle = load_relaxed(&cache->handles[slot]); /* relaxed: written under the mutex that we hold */
 		if (!handle || !handle->taken)
 			break;
 	}
-	assert(slot < cache->config.threads_max);
 	*first = !handle;
 	if (!handle) {
 		handle = aligned_alloc(LINE_PAIR_BYTES, bytes);

@@ -171,7 +171,7 @@ static struct entry *evict_s3fifo(struct policy *policy)
 {
 	struct queue *small = &policy->small;
 
-	while (small->back && (small->bytes * SMALL_SHARE >= small->bytes + policy->main.bytes || !policy->main.back)) {
+	while (small->back && small->bytes * SMALL_SHARE >= small->bytes + policy->main.bytes) {
 		struct entry *entry = small->back;
 
 		queue_remove(small, entry);

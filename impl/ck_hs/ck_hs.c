@@ -150,14 +150,13 @@ static __thread struct {
 	size_t fresh_bytes;              /* of the array that it has been given last */
 } context;
 
-static void array_dummy(ck_epoch_entry_t *entry)
+/* What limbo_poll does with an array that readers have left. (For an entry it is told no function.) */
+static void array_reclaim(ck_epoch_entry_t *epoch_entry)
 {
-	(void)entry; /* never called: ck_epoch_poll_deferred hands the entries out; this marks an array */
-}
+	struct array *array = (struct array *)(void *)epoch_entry;
 
-static void entry_dummy(ck_epoch_entry_t *entry)
-{
-	(void)entry; /* likewise; this marks an entry */
+	budget_retired_add(&context.cache->budget, -(int64_t)array->bytes);
+	free(array);
 }
 
 /* An array that the budget has no room for is refused: ck_hs then keeps the one it has. */
@@ -203,7 +202,7 @@ static void array_free(void *memory, size_t bytes, bool defer)
 	budget_retired_add(budget, (int64_t)array->bytes); /* before it leaves the table: nobody is to see it nowhere */
 	budget_table_swap(budget, context.fresh_bytes, array->bytes);
 	contract_retire(array);
-	ck_epoch_call(&context.shard->record, &array->epoch_entry, array_dummy);
+	ck_epoch_call(&context.shard->record, &array->epoch_entry, array_reclaim);
 }
 
 static struct ck_malloc allocator = {.malloc = array_malloc, .free = array_free};
@@ -383,14 +382,10 @@ static void limbo_poll(struct capacitor_handle *handle, struct shard *shard)
 
 		next = CK_STACK_NEXT(at);
 		contract_reclaim(epoch_entry);
-		if (epoch_entry->function == array_dummy) {
-			struct array *array = (struct array *)(void *)epoch_entry;
-
-			budget_retired_add(&handle->cache->budget, -(int64_t)array->bytes);
-			free(array);
-		} else {
+		if (epoch_entry->function)
+			epoch_entry->function(epoch_entry);
+		else
 			entry_list_push(&shard->ready, (struct entry *)(void *)epoch_entry);
-		}
 	}
 }
 
@@ -417,7 +412,7 @@ static void retire(struct capacitor_handle *handle, struct shard *shard, struct 
 	budget_retired_add(&handle->cache->budget, (int64_t)entry_charge(entry));
 	shard->retired_since_poll++;
 	contract_retire(entry);
-	ck_epoch_call(&shard->record, (ck_epoch_entry_t *)(void *)entry->link, entry_dummy);
+	ck_epoch_call(&shard->record, (ck_epoch_entry_t *)(void *)entry->link, NULL);
 }
 
 /* Unlinks an entry that is in the set. Under the mutex of its shard (the context). */
@@ -446,27 +441,26 @@ static void rebuild_if_worn(struct shard *shard)
 /*
  * Links an entry in place of `old` (NULL: its key is not in the set). In place of another it cannot fail. Else it fails
  * when the probe sequence of its hash is full and the set may not grow: then the next victims of the shard go, until one
- * has made place. False: there was none left.
+ * has made place, also the pinned, because a slot is wanted and not memory. A set without entries has place for any.
  */
-static bool put(struct capacitor_handle *handle, struct shard *shard, struct entry *fresh, const struct entry *old)
+static void put(struct capacitor_handle *handle, struct shard *shard, struct entry *fresh, const struct entry *old)
 {
 	if (old) {
 		void *replaced = NULL;
 		bool done = ck_hs_set(&shard->set, fresh->hash, fresh, &replaced);
 
 		assert(done && replaced == old);
-		return done;
+		(void)done;
+		return;
 	}
 	while (!ck_hs_put(&shard->set, fresh->hash, fresh)) {
 		struct entry *victim = policy_evict(&shard->policy);
 
-		if (!victim)
-			return false;
+		assert(victim);
 		count(handle, CAPACITOR_STAT_EVICTIONS, 1);
 		budget_live_add(&handle->cache->budget, -(int64_t)entry_charge(victim), -1);
 		unlink_entry(handle, shard, victim);
 	}
-	return true;
 }
 
 /* As segment_store, on the set. Linearizes where ck_hs stores the pointer. Under the mutex. */
@@ -485,11 +479,7 @@ static enum capacitor_result store_locked(struct capacitor_handle *handle, struc
 
 	operation_make_room(handle, &shard->policy, fresh, old, unlink_entry, shard, &change);
 	contract_publish(fresh);
-	if (!put(handle, shard, fresh, old)) {
-		/* Evictions stand, the entry does not come. */
-		budget_live_add(&handle->cache->budget, change.bytes - (int64_t)entry_charge(fresh), change.entries - 1);
-		return CAPACITOR_NO_MEMORY;
-	}
+	put(handle, shard, fresh, old);
 	operation_order(handle, &shard->policy, fresh, old, expired, &change);
 	if (old)
 		retire(handle, shard, old);

@@ -616,17 +616,14 @@ static void rcu_destroy(struct capacitor *cache)
 }
 
 /* Flags 0: no automatic resizing. The table has its final size from the start, a bucket per expected entry. */
-static bool table_create(struct rcu_cache *self, size_t expected_entries)
+static void table_create(struct rcu_cache *self, size_t expected_entries)
 {
 	size_t buckets = 1;
 
 	while (buckets < expected_entries)
 		buckets *= 2;
 	self->table = cds_lfht_new(buckets, buckets, buckets, 0, NULL);
-	if (!self->table)
-		return false;
 	fetch_add_relaxed(&self->common.budget.table_bytes, buckets * sizeof(struct cds_lfht_node)); /* an amount */
-	return true;
 }
 
 static enum capacitor_result rcu_create(struct capacitor *cache)
@@ -638,8 +635,9 @@ static enum capacitor_result rcu_create(struct capacitor *cache)
 	bool started = grace_start(&self->grace);
 
 	self->shards = memory_array(shards * sizeof *self->shards, false);
-	if (!started || !self->shards || !table_create(self, operation_expected(cache, 1)))
+	if (!started || !self->shards)
 		goto failed;
+	table_create(self, operation_expected(cache, 1));
 	for (; made < shards; made++) {
 		struct shard *shard = &self->shards[made];
 

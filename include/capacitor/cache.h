@@ -276,8 +276,8 @@ struct capacitor_pin {
 };
 
 /*
- * Finds a value and holds it in place until capacitor_unpin (G3), without copying it. Eviction passes pinned values over,
- * because it would free nothing. The memory of a pinned value stays charged after its key is gone, so that long pins
+ * Finds a value and holds it in place until capacitor_unpin (G3), without copying it. Eviction for room passes pinned
+ * values over, because it would free nothing. The memory of a pinned value stays charged after its key is gone, so that long pins
  * shrink the room for others.
  * Result: HIT; MISS; BUSY (CAPACITOR_PINS_MAX pins are held by this handle); INVALID.
  * Allocates nothing (G5). Progress: info->progress[CAPACITOR_OP_PIN].

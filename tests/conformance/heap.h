@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The heap as the tests see it: malloc and its family are replaced in the test program. Each call of the calling thread
- * is counted (G5), one of them can be made to fail (G7), and the bytes in use by the whole program are summed, with
- * their peak (G4, without trusting the library's own statistics).
+ * The heap as the tests see it: malloc and its family are replaced for the objects of the test program, the library's
+ * among them (not inside liburcu and Concurrency Kit). Each call of the calling thread is counted (G5), one of them can be
+ * made to fail (G7), and the bytes in use are summed, with their peak (G4, without trusting the library's own statistics).
  *
  * Sanitizers and valgrind bring a malloc of their own: then nothing of this is there, heap_watched() says so, and tests
  * that need it are skipped.

@@ -4,4 +4,4 @@
 # impl: ck_hs
 # class: double charge
 # matrix: yes
-/^static void array_free(/,/^}/s/budget_table_give(.*);//
+/^static void array_free(/,/^}/s/budget_table_swap(budget, context.fresh_bytes, array->bytes);/budget_table_swap(budget, context.fresh_bytes, 0);/
