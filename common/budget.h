@@ -37,6 +37,8 @@ struct budget {
 	alignas(LINE_PAIR_BYTES) _Atomic size_t capacity_bytes;
 	_Atomic size_t table_bytes;
 	_Atomic size_t growing_bytes;
+	/* Some of pinned_bytes may be pinned no more: the next store looks. Without it, they would crowd out live entries. */
+	_Atomic bool unpinned;
 	unsigned reserve_share; /* 1/reserve_share of the capacity is kept for the retired; 0: nothing */
 
 	/* Written by most writers: lines of their own, or readers of the above would wait for them. */
@@ -91,6 +93,14 @@ static inline bool budget_over(struct budget *budget, int64_t bytes, int64_t ent
 	if (live <= budget_live_limit(budget))
 		return false;
 	return load_relaxed(&budget->live_entries) + entries > 1 || live > budget_room(budget);
+}
+
+/* Pins were released, or an entry joined those that wait for theirs: tells the next store, if there is anything to look for.
+ * A release that reads pinned_bytes before another thread adds to it is covered by that thread, which tells, too. */
+static inline void budget_unpinned(struct budget *budget)
+{
+	if (load_relaxed(&budget->pinned_bytes) > 0 && !load_relaxed(&budget->unpinned))
+		store_relaxed(&budget->unpinned, true);
 }
 
 /* Takes room for a table's new array: all of it, or nothing and false. Taken before it is made, so that two tables that grow

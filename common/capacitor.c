@@ -375,6 +375,7 @@ static void leave_slot(void *argument)
 	for (int pin = 0; pin < CAPACITOR_PINS_MAX; pin++)
 		store_release(&handle->pins[pin], NULL); /* PAIRS: operation_pinned() */
 	handle->pins_used = 0;
+	budget_unpinned(&cache->budget);
 	free(handle->spare);
 	handle->spare = NULL;
 	pthread_mutex_lock(&cache->threads_mutex);
@@ -442,6 +443,7 @@ enum capacitor_result capacitor_unpin(struct capacitor_handle *handle, struct ca
 	/* Release: our reads of the value happen before whoever sees the pin gone frees it. PAIRS: operation_pinned() */
 	store_release(&handle->pins[pin->slot], NULL);
 	handle->pins_used &= ~((uint64_t)1 << pin->slot);
+	budget_unpinned(&handle->cache->budget);
 	*pin = (struct capacitor_pin){.slot = CAPACITOR_PINS_MAX};
 	return CAPACITOR_OK;
 }

@@ -98,10 +98,12 @@ bool operation_pinned(const struct capacitor *cache, const struct entry *entry)
 	return false;
 }
 
-void operation_bury(struct capacitor_handle *handle, struct entry_list *dead, bool retired)
+/* Ends entries as operation_bury does. Returns how many joined those that wait for their pins. */
+static size_t bury(struct capacitor_handle *handle, struct entry_list *dead, bool retired)
 {
 	struct capacitor *cache = handle->cache;
 	struct entry *entry;
+	size_t waiting = 0;
 
 	while ((entry = entry_list_pop(dead))) {
 		int64_t bytes = (int64_t)entry_charge(entry);
@@ -113,26 +115,35 @@ void operation_bury(struct capacitor_handle *handle, struct entry_list *dead, bo
 			pthread_mutex_lock(&cache->pinned_mutex);
 			entry_list_push(&cache->pinned, entry);
 			pthread_mutex_unlock(&cache->pinned_mutex);
+			waiting++;
 		} else {
 			if (retired)
 				budget_retired_add(&cache->budget, -bytes);
 			operation_recycle(handle, entry);
 		}
 	}
+	return waiting;
 }
 
-/* Buries again what was pinned: it may be free now. */
-static void bury_pinned(struct capacitor_handle *handle)
+void operation_bury(struct capacitor_handle *handle, struct entry_list *dead, bool retired)
+{
+	if (bury(handle, dead, retired) > 0)
+		budget_unpinned(&handle->cache->budget); /* a pin may have gone since we looked, before the entry was there */
+}
+
+void operation_bury_pinned(struct capacitor_handle *handle)
 {
 	struct capacitor *cache = handle->cache;
 	struct entry_list pinned;
 
+	/* Relaxed: a hint. A release while the sum is down is not told; the next one is, and who needs room looks anyway. */
+	store_relaxed(&cache->budget.unpinned, false);
 	pthread_mutex_lock(&cache->pinned_mutex);
 	pinned = cache->pinned;
 	cache->pinned = (struct entry_list){0};
 	pthread_mutex_unlock(&cache->pinned_mutex);
 	fetch_sub_relaxed(&cache->budget.pinned_bytes, (int64_t)pinned.bytes); /* relaxed: an amount */
-	operation_bury(handle, &pinned, true);
+	bury(handle, &pinned, true);
 }
 
 bool operation_each(const struct capacitor_handle *handle, const struct policy *policy, capacitor_visitor *visitor,
@@ -227,7 +238,7 @@ static enum capacitor_result reclaim_until(struct capacitor_handle *handle,
 	uint64_t deadline_ns = 0;
 
 	for (unsigned round = 0;; round++) {
-		bury_pinned(handle);
+		operation_bury_pinned(handle);
 		handle->implementation->shrink(handle);
 		if (handle->implementation->reclaim)
 			handle->implementation->reclaim(handle);

@@ -145,6 +145,9 @@ bool operation_each(const struct capacitor_handle *handle, const struct policy *
  */
 enum capacitor_result operation_admit_slowly(struct capacitor_handle *handle, size_t bytes);
 
+/* Buries again what waits for its pins: they may be gone. */
+void operation_bury_pinned(struct capacitor_handle *handle);
+
 /* Waits until all that is retired is pinned: OK or BUSY. */
 enum capacitor_result operation_quiesce(struct capacitor_handle *handle);
 
@@ -156,6 +159,8 @@ static inline enum capacitor_result operation_admit(struct capacitor_handle *han
 
 	if (bytes + load_relaxed(&budget->table_bytes) > load_relaxed(&budget->capacity_bytes)) /* relaxed: amounts */
 		return CAPACITOR_TOO_LARGE;
+	if (load_relaxed(&budget->unpinned)) /* relaxed: a hint */
+		operation_bury_pinned(handle);
 	return budget_open(budget, bytes) ? CAPACITOR_OK : operation_admit_slowly(handle, bytes);
 }
 

@@ -181,12 +181,6 @@ static enum capacitor_result make(struct caller *caller, enum history_call call,
 	return CAPACITOR_INVALID;
 }
 
-static bool expected(enum capacitor_result result)
-{
-	return result == CAPACITOR_HIT || result == CAPACITOR_MISS || result == CAPACITOR_STORED ||
-	       result == CAPACITOR_EXISTS || result == CAPACITOR_BUSY;
-}
-
 void call_make(struct caller *caller, enum history_call call, uint32_t key, struct history_operation *operation)
 {
 	struct key_text text = key_of(key);
@@ -208,7 +202,7 @@ void call_make(struct caller *caller, enum history_call call, uint32_t key, stru
 	operation->result = (uint8_t)result;
 	if (operation->written)
 		caller->numbers++;
-	if (!expected(result))
+	if (history_effect(operation) == HISTORY_NOTHING && result != CAPACITOR_BUSY) /* a result that this call cannot have */
 		check_fail(caller->run, "key %" PRIu32 ": %s: %s", key, history_call_string(call),
 		           capacitor_result_string(result));
 	if (call == HISTORY_LOAD && result == CAPACITOR_STORED && operation->read != operation->written)

@@ -38,7 +38,8 @@ struct check {
 	uint32_t without;     /* CAPACITOR_LACKS_*: only implementations that lack none of these */
 	unsigned test_ms;     /* how long one run should take in the tier `test`; 0: not part of it */
 	unsigned long_s;      /* and all runs of one implementation together in the tier `long` */
-	bool fixed;           /* does a fixed amount of work: test_ms and long_s are estimates, one run is enough */
+	bool fixed;           /* one configuration of an implementation is enough */
+	bool once;            /* it is about no cache: one run in all */
 };
 
 /* Constant while a check runs. */

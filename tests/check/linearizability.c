@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "calls.h"
+#include "checkers_exhaustive.h"
 #include "shrink.h"
 
 /* What the largest entry of calls.h is charged. */
@@ -58,6 +59,18 @@ void violation(struct check_run *run, const char *where, struct history *history
 	free(text);
 }
 
+/* Histories of one operation, of two, ...: all of them, against the definition. */
+static void run_checkers(struct check_run *run)
+{
+	unsigned operations = run->until_ns - run->from_ns > (uint64_t)60 * 1000000000u ? EXHAUSTIVE_OPERATIONS_MAX : 3;
+	uint64_t histories;
+
+	check_expect(run, checkers_exhaustive(operations, run->cores, &histories), "a checker is wrong about a history of %u calls",
+	             operations);
+	check_count(run, CHECK_HISTORIES, histories);
+	check_note(run, "all histories of %u calls: both checkers agree with trying all orders", operations);
+}
+
 const struct check linearizability_checks[] = {
 	{.name = "linearizability/histories",
 	 .what = "G1: short histories of all calls, searched for a linearization; threads run freely, with random delays",
@@ -77,5 +90,11 @@ const struct check linearizability_checks[] = {
 	 .without = CAPACITOR_LACKS_STORAGE | CAPACITOR_LACKS_CONCURRENCY,
 	 .test_ms = 400,
 	 .long_s = 240},
+	{.name = "linearizability/checkers",
+	 .what = "the checkers against the definition, on all histories of six calls (in the tier test: of three)",
+	 .run = run_checkers,
+	 .test_ms = 200,
+	 .long_s = 180,
+	 .once = true},
 	{.name = NULL},
 };

@@ -84,12 +84,14 @@ static const struct capacitor_info *implementation(size_t item)
 
 static bool applies(const struct check *check, const struct capacitor_info *info)
 {
+	if (check->once)
+		return info == implementation(0);
 	return (info->lacks & check->without) == 0;
 }
 
 static bool every_configuration(const struct check *check)
 {
-	return !check->fixed && (options.all || options.tier != TIER_TEST);
+	return !check->fixed && !check->once && (options.all || options.tier != TIER_TEST);
 }
 
 static bool wanted(const struct options_list *list, uint64_t item)

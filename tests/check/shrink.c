@@ -4,7 +4,8 @@
  *
  * The rule. Let H be a history and K a part of it. A removed operation is one of H that is not in K. A writer is an
  * operation that changes the state. A writer W cannot be the last before an operation o, if o returned before W was
- * invoked, or if another writer of H lies between them in real time. If
+ * invoked, or if another operation of H lies between them in real time that is a writer, or that shows that W is not the
+ * last: if W wrote a value, one that needs absence; if it deleted, one that found a value. If
  *   (a) for each read in K, all writers of H of the value that it returned are in K,
  *   (b) no removed writer of a value can be the last before an operation of K that needs a present value (contains, replace
  *       and delete that found one, add that found one),
@@ -18,7 +19,8 @@
  * a read, the last writer wrote its value, and is in K by (a), or there was none, and the value is the initial one. Before an
  * operation that needs a present value, the last writer was one of a value (not a delete), and is in K by (b). Before one
  * that needs absence, in the strict model, it was a delete, and is in K by (c); in the evicting model, if the last writer is
- * removed, the state is absent. So each operation is allowed. The same holds for each initial state.
+ * removed, the state is absent. So each operation is allowed. The same holds for each initial state. (An operation that needs
+ * absence lies between W and o, and o finds a value: it is not W's, which was gone, or has been overwritten.)
  *
  * The way. Remove pieces of the history, halves first, single operations last (Zeller and Hildebrandt, IEEE Trans. Software
  * Eng. 28, 2002), each together with what else the rule then asks for, while what is left is not linearizable.
@@ -45,7 +47,9 @@ struct shrinking {
 	struct wing_gong *wing_gong;
 	struct sweep *sweep;
 	/* Of the operations, by their places. */
-	uint64_t *earliest; /* the earliest response of the writers from here on; UINT64_MAX: there is none */
+	/* Of the operations from here on that show that a writer of a value (0) or a delete (1) is not the last any more, the
+	 * earliest response; UINT64_MAX: there is none. */
+	uint64_t *earliest[2];
 	uint64_t *latest;   /* the latest response of the operations up to here */
 	uint64_t *values;   /* all values read or written, in order */
 	size_t values_count;
@@ -82,12 +86,14 @@ static bool needs_absence(const struct history_operation *operation)
 	return effect == HISTORY_ABSENT || effect == HISTORY_ADDS;
 }
 
-/* The value that it reads or writes; 0: none. */
-static uint64_t value_of(const struct history_operation *operation)
+/* Is it a writer, or something that cannot be seen after a delete, or after a writer of a value? */
+static bool ends(const struct history_operation *operation, bool after_delete)
 {
-	if (history_effect(operation) == HISTORY_READS)
-		return operation->read;
-	return writes_value(operation) ? operation->written : 0;
+	enum history_effect effect = history_effect(operation);
+
+	if (is_writer(operation))
+		return true;
+	return after_delete ? effect == HISTORY_READS || effect == HISTORY_PRESENT : effect == HISTORY_ABSENT;
 }
 
 /* ---- Is it linearizable? ----------------------------------------------------------------------------------------- */
@@ -123,7 +129,7 @@ static int by_invocation(const void *a, const void *b)
 /* Reads what is left so far. */
 static void survey(struct shrinking *shrinking)
 {
-	uint64_t latest = 0, earliest = UINT64_MAX;
+	uint64_t latest = 0, earliest[2] = {UINT64_MAX, UINT64_MAX};
 
 	shrinking->values_count = 0;
 	for (size_t i = 0; i < shrinking->count; i++) {
@@ -131,14 +137,19 @@ static void survey(struct shrinking *shrinking)
 
 		latest = operation->returned > latest ? operation->returned : latest;
 		shrinking->latest[i] = latest;
-		if (value_of(operation))
-			shrinking->values[shrinking->values_count++] = value_of(operation);
+		if (history_effect(operation) == HISTORY_READS)
+			shrinking->values[shrinking->values_count++] = operation->read;
+		else if (writes_value(operation))
+			shrinking->values[shrinking->values_count++] = operation->written;
 	}
-	for (size_t i = shrinking->count; i-- > 0;) {
-		if (is_writer(&shrinking->operations[i]) && shrinking->operations[i].returned < earliest)
-			earliest = shrinking->operations[i].returned;
-		shrinking->earliest[i] = earliest;
-	}
+	for (size_t i = shrinking->count; i-- > 0;)
+		for (unsigned deletes = 0; deletes < 2; deletes++) {
+			const struct history_operation *operation = &shrinking->operations[i];
+
+			if (ends(operation, deletes) && operation->returned < earliest[deletes])
+				earliest[deletes] = operation->returned;
+			shrinking->earliest[deletes][i] = earliest[deletes];
+		}
 	qsort(shrinking->values, shrinking->values_count, sizeof *shrinking->values, by_number);
 }
 
@@ -206,7 +217,8 @@ static size_t remove_what_needs(struct shrinking *shrinking, size_t place, size_
 {
 	const struct history_operation *writer = &shrinking->operations[place];
 	size_t follower = first_after(shrinking, writer->returned);
-	uint64_t over = follower < shrinking->count ? shrinking->earliest[follower] : UINT64_MAX;
+	const uint64_t *earliest = shrinking->earliest[!writes_value(writer)];
+	uint64_t over = follower < shrinking->count ? earliest[follower] : UINT64_MAX;
 
 	for (size_t i = first_not_over(shrinking, writer->invoked); i < shrinking->count; i++) {
 		const struct history_operation *operation = &shrinking->operations[i];
@@ -234,9 +246,9 @@ static void remove_reads(struct shrinking *shrinking, size_t writers)
 
 /* ---- The way ----------------------------------------------------------------------------------------------------- */
 
-/* Removes two pieces (of `size` operations from each of these places on), and what must go with them. False, and nothing
- * changed: what would be left is linearizable. */
-static bool try_without(struct shrinking *shrinking, size_t first, size_t second, size_t size)
+/* Removes two pieces (of `size` operations from each of these places on), and what must go with them. The rest is in
+ * `rest`; returns how many they are. */
+static size_t without(struct shrinking *shrinking, size_t first, size_t second, size_t size)
 {
 	size_t writers = 0, count = 0;
 
@@ -253,6 +265,14 @@ static bool try_without(struct shrinking *shrinking, size_t first, size_t second
 	for (size_t i = 0; i < shrinking->count; i++)
 		if (!shrinking->removed[i])
 			shrinking->rest[count++] = shrinking->operations[i];
+	return count;
+}
+
+/* Leaves what is then left. False, and nothing changed: that is linearizable. */
+static bool try_without(struct shrinking *shrinking, size_t first, size_t second, size_t size)
+{
+	size_t count = without(shrinking, first, second, size);
+
 	if (!violates(shrinking, shrinking->rest, count))
 		return false;
 	memcpy(shrinking->operations, shrinking->rest, count * sizeof *shrinking->rest);
@@ -293,7 +313,15 @@ static void shorten(struct shrinking *shrinking)
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
 
-/* The initial states; instead of HISTORY_ANY, absent, all values that are read or written, and one that is not. */
+static bool is_written(const struct shrinking *shrinking, uint64_t value)
+{
+	for (size_t i = 0; i < shrinking->count; i++)
+		if (writes_value(&shrinking->operations[i]) && shrinking->operations[i].written == value)
+			return true;
+	return false;
+}
+
+/* The initial states; instead of HISTORY_ANY: absent, a value that nobody reads, and what is read but not written. */
 static void spell_out_initial(struct shrinking *shrinking)
 {
 	bool any = false;
@@ -305,8 +333,12 @@ static void spell_out_initial(struct shrinking *shrinking)
 	if (!any)
 		return;
 	shrinking->candidates[shrinking->candidates_count++] = 0;
-	for (size_t i = 0; i < shrinking->values_count; i++)
-		shrinking->candidates[shrinking->candidates_count++] = shrinking->values[i];
+	for (size_t i = 0; i < shrinking->count; i++) {
+		const struct history_operation *operation = &shrinking->operations[i];
+
+		if (history_effect(operation) == HISTORY_READS && !is_written(shrinking, operation->read))
+			shrinking->candidates[shrinking->candidates_count++] = operation->read;
+	}
 }
 
 static bool open_shrinking(struct shrinking *shrinking, const struct history *history)
@@ -316,16 +348,17 @@ static bool open_shrinking(struct shrinking *shrinking, const struct history *hi
 	*shrinking = (struct shrinking){
 		.model = history->model, .count = history->count, .initial = history->initial, .initials = history->initials,
 		.operations = malloc(count * sizeof *shrinking->operations), .rest = malloc(count * sizeof *shrinking->rest),
-		.earliest = malloc(count * sizeof *shrinking->earliest), .latest = malloc(count * sizeof *shrinking->latest),
+		.earliest = {malloc(count * sizeof(uint64_t)), malloc(count * sizeof(uint64_t))},
+		.latest = malloc(count * sizeof *shrinking->latest),
 		.values = malloc(count * sizeof *shrinking->values), .removed = malloc(count * sizeof *shrinking->removed),
 		.value_removed = malloc(count * sizeof *shrinking->value_removed),
 		.writers = malloc(count * sizeof *shrinking->writers),
 		.candidates = malloc((count + history->initials) * sizeof *shrinking->candidates),
 		.wing_gong = wing_gong_new(), .sweep = sweep_new(history->model),
 	};
-	if (!shrinking->operations || !shrinking->rest || !shrinking->earliest || !shrinking->latest || !shrinking->values ||
-	    !shrinking->removed || !shrinking->value_removed || !shrinking->writers || !shrinking->candidates ||
-	    !shrinking->wing_gong || !shrinking->sweep)
+	if (!shrinking->operations || !shrinking->rest || !shrinking->earliest[0] || !shrinking->earliest[1] ||
+	    !shrinking->latest || !shrinking->values || !shrinking->removed || !shrinking->value_removed ||
+	    !shrinking->writers || !shrinking->candidates || !shrinking->wing_gong || !shrinking->sweep)
 		return false;
 	memcpy(shrinking->operations, history->operations, history->count * sizeof *history->operations);
 	qsort(shrinking->operations, shrinking->count, sizeof *shrinking->operations, by_invocation);
@@ -338,7 +371,8 @@ static void close_shrinking(struct shrinking *shrinking)
 {
 	free(shrinking->operations);
 	free(shrinking->rest);
-	free(shrinking->earliest);
+	free(shrinking->earliest[0]);
+	free(shrinking->earliest[1]);
 	free(shrinking->latest);
 	free(shrinking->values);
 	free(shrinking->removed);
@@ -361,4 +395,17 @@ bool shrink(struct history *history)
 	}
 	close_shrinking(&shrinking);
 	return good;
+}
+
+size_t shrink_without(const struct history *history, size_t first, size_t second, struct history_operation *rest)
+{
+	struct shrinking shrinking;
+	size_t count = 0;
+
+	if (open_shrinking(&shrinking, history)) {
+		count = without(&shrinking, first, second, 1);
+		memcpy(rest, shrinking.rest, count * sizeof *rest);
+	}
+	close_shrinking(&shrinking);
+	return count;
 }

@@ -15,4 +15,8 @@
  * could not be decided, or there is no memory. */
 bool shrink(struct history *history);
 
+/* One step of it, for its test: leaves out two operations, by their places in the order of the invocations, and what has
+ * to go with them, so that what is left is linearizable if the history is. Returns how many are left in `rest`. */
+size_t shrink_without(const struct history *history, size_t first, size_t second, struct history_operation *rest);
+
 #endif

@@ -249,6 +249,24 @@ static void test_eviction_passes_over(struct rig *rig)
 	expect_result(capacitor_unpin(rig->handle, &pin), CAPACITOR_OK);
 }
 
+/* What was overwritten while it was pinned is reclaimed once it is not: it does not stay until others are evicted for it. */
+static void test_unpinned_leave(struct rig *rig)
+{
+	struct capacitor_pin pin;
+
+	rig_open_exact(rig, 32, PIN_BYTES);
+	for (uint64_t key = 1; key <= 8; key++)
+		expect_result(tagged_set_patiently(rig->handle, key, key, PIN_BYTES), CAPACITOR_STORED);
+	for (uint64_t version = 1; version <= 200; version++) {
+		pin = set_and_pin(rig, 0, version);
+		expect_result(tagged_set_patiently(rig->handle, 0, 1000 + version, PIN_BYTES), CAPACITOR_STORED);
+		expect_result(capacitor_unpin(rig->handle, &pin), CAPACITOR_OK);
+	}
+	expect_number(rig_stat(rig, CAPACITOR_STAT_EVICTIONS), 0);
+	for (uint64_t key = 1; key <= 8; key++)
+		expect_result(label_contains(rig->handle, key), CAPACITOR_HIT);
+}
+
 /* ---- With threads ------------------------------------------------------------------------------------------------ */
 
 /* Enters, pins, and dies without leaving once it may. */
@@ -360,6 +378,8 @@ static void test_churn(struct rig *rig)
 }
 
 const struct suite_test pins_tests[] = {
+	{.name = "G4 what is pinned no more does not crowd out others", .run = test_unpinned_leave, .scope = SUITE_POLICY,
+	 .without = STORAGE},
 	{.name = "G3 eviction passes pinned values over", .run = test_eviction_passes_over, .scope = SUITE_POLICY,
 	 .without = STORAGE},
 	{.name = "G3 a pin outlives delete", .run = test_delete, .scope = SUITE_ALL, .without = STORAGE},
