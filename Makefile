@@ -26,8 +26,17 @@ FLAGS_debug   := -O1 -g
 FLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address
 FLAGS_ubsan   := -O1 -g -fno-omit-frame-pointer -fsanitize=undefined -fno-sanitize-recover=all
 FLAGS_tsan    := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DBATCH_ENTRIES=1
+FLAGS_coverage := -O0 -g -DNDEBUG
 ifeq ($(origin FLAGS_$(CONF)),undefined)
-$(error CONF=$(CONF) is unknown; it is one of: release debug asan ubsan tsan)
+$(error CONF=$(CONF) is unknown; it is one of: release debug asan ubsan tsan coverage)
+endif
+
+# Hardened where it is released: sanitizers bring checks of their own. tests/hardening/run asserts it from the ELF files, for
+# which the flags are recorded. -fcf-protection is of x86-64.
+ifeq ($(CONF),release)
+FLAGS_release += -grecord-gcc-switches -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 \
+                 $(if $(filter x86_64,$(shell uname -m)),-fcf-protection)
+LDFLAGS += -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 endif
 
 WARNINGS := -Wall -Wextra -Wundef -Wvla -Wpointer-arith
@@ -64,13 +73,21 @@ LIBRARY_OBJECTS := $(call object,$(COMMON_SOURCES) $(IMPL_SOURCES) table.c)
 HARNESS_OBJECTS := $(call object,$(HARNESS_SOURCES) $(HARNESS_CXX))
 TESTS           := $(patsubst %.c,$(BUILD)/%,$(TEST_PROGRAMS))
 
+# Counts lines and branches of the library; the tests of common/ bring its headers' with them. Without asserts, whose other
+# branch nobody is to take.
+ifeq ($(CONF),coverage)
+COUNTED := $(LIBRARY_OBJECTS) $(call object,$(filter tests/unit/%,$(TEST_PROGRAMS)))
+$(COUNTED): private FLAGS += --coverage -fprofile-update=atomic
+LDFLAGS += --coverage -Wl,-u,__gcov_dump
+endif
+
 # ---- Building ---------------------------------------------------------------------------------------------------
 
 .PHONY: all
 all: $(BUILD)/capacitor $(BUILD)/libcapacitor.so ## build the program and the library
 
 $(BUILD)/capacitor: $(HARNESS_OBJECTS) $(BUILD)/libcapacitor.a
-	$(CXX) $(FLAGS) -rdynamic -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
+	$(CXX) $(FLAGS) -pie -rdynamic -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
 
 $(BUILD)/libcapacitor.a: $(LIBRARY_OBJECTS)
 	rm -f $@ && ar rcs $@ $^
@@ -118,7 +135,7 @@ $(BUILD)/packages $(BUILD)/packages-checks: $(BUILD)/%: mk/% mk/install-packages
 define test_program
 $(BUILD)/tests/$(1)/%_test: $(BUILD)/tests/$(1)/%_test.c.o $(call object,$(filter tests/$(1)/%,$(TEST_PARTS))) \
                             $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) $(BUILD)/libcapacitor$(if $(filter check,$(1)),-points).a
-	$$(CXX) $$(FLAGS) -o $$@ $$^ $$(LDFLAGS) $$(LIBRARY_LIBS) $$(PROGRAM_LIBS) $$(TEST_LIBS)
+	$$(CXX) $$(FLAGS) -pie -o $$@ $$^ $$(LDFLAGS) $$(LIBRARY_LIBS) $$(PROGRAM_LIBS) $$(TEST_LIBS)
 endef
 $(foreach suite,$(sort $(notdir $(patsubst %/,%,$(dir $(TEST_PROGRAMS))))),$(eval $(call test_program,$(suite))))
 
@@ -127,7 +144,7 @@ $(BUILD)/libcapacitor-points.a: $(BUILD)/libcapacitor.a tests/check/points.symbo
 
 $(BUILD)/check: $(call object,tests/check/main.c $(filter tests/check/%,$(TEST_PARTS))) \
                 $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) $(BUILD)/libcapacitor-points.a
-	$(CXX) $(FLAGS) -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
+	$(CXX) $(FLAGS) -pie -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
 
 .PHONY: check-program
 check-program: $(BUILD)/check
@@ -139,14 +156,17 @@ test: tests ## build and run all tests (CONF, CC)
 CORRECTNESS = results/correctness/$(1)-$(CONF)-$(notdir $(CC)).json
 # The same tests, whatever the configuration. Under ThreadSanitizer, programs whose threads share nothing are left out.
 TESTS_tsan  := $(filter %/conformance_test %/team_test,$(TESTS))
+# What the ELF files say of their hardening.
+HARDENING_release = 'tests/hardening/run $(CC) $(BUILD)/capacitor $(BUILD)/libcapacitor.so $(BUILD)/check'
 RUN_TESTS   := $(if $(TESTS_$(CONF)),$(TESTS_$(CONF)),$(TESTS))
 CHECK_tsan  := --all --check linearizability/histories,linearizability/streams,stress/,faults/
 # ThreadSanitizer of gcc 12 and clang 14 wants the address space of up to 28 random bits.
 UNDER_tsan  := $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
 .PHONY: tests
-tests: $(RUN_TESTS) $(BUILD)/check $(BUILD)/capacitor
+tests: $(RUN_TESTS) $(BUILD)/check $(BUILD)/capacitor $(BUILD)/libcapacitor.so
 	@$(UNDER_$(CONF)) mk/run-tests $(if $(UNDER),--under '$(UNDER)') --counts $(BUILD)/tests.counts $(RUN_TESTS) \
+	  $(HARDENING_$(CONF)) \
 	  '$(BUILD)/check --tier test $(CHECK_$(CONF)) --tests $(BUILD)/tests.counts --out $(call CORRECTNESS,$(or $(AS),test))'
 
 .PHONY: test-programs
@@ -167,6 +187,14 @@ VALGRIND := valgrind -q --soname-synonyms=somalloc=NONE --fair-sched=yes --error
             --show-leak-kinds=definite --errors-for-leak-kinds=definite
 memcheck: $(BUILD)/packages-checks ## valgrind: all tests
 	@$(MAKE) tests UNDER='$(VALGRIND)' AS=memcheck
+
+# The programs that are about the library: the others test the harness.
+COVERING := $(filter %/conformance_test $(patsubst %.c,$(BUILD)/%,$(shell grep -l '"common/\|"capacitor/' tests/unit/*_test.c)),$(TESTS))
+.PHONY: coverage coverage-run
+coverage: ## lines and branches of common/ and impl/ that the tests reach, and what is excluded, with reasons
+	@$(MAKE) CONF=coverage CC=gcc coverage-run
+coverage-run: $(BUILD)/packages-checks $(COVERING)
+	@mk/coverage $(BUILD) $(COVERING)
 
 .PHONY: check-long
 check-long: $(BUILD)/check ## every check on every policy and counter layout: an hour
@@ -208,11 +236,11 @@ $(BROKEN)/libcapacitor-points.a: $(BROKEN)/libcapacitor.a tests/check/points.sym
 
 $(BROKEN)/conformance_test: $(call object,$(filter tests/conformance/%,$(TEST_PROGRAMS) $(TEST_PARTS))) \
                             $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) $(BROKEN)/libcapacitor.a
-	$(CXX) $(FLAGS) -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS) $(TEST_LIBS)
+	$(CXX) $(FLAGS) -pie -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS) $(TEST_LIBS)
 
 $(BROKEN)/check: $(call object,tests/check/main.c $(filter tests/check/%,$(TEST_PARTS))) \
                  $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) $(BROKEN)/libcapacitor-points.a
-	$(CXX) $(FLAGS) -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
+	$(CXX) $(FLAGS) -pie -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
 
 .PHONY: broken
 broken: $(BROKEN)/conformance_test $(BROKEN)/check

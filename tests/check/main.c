@@ -545,7 +545,8 @@ static void parse(int argc, char **argv)
 	int option;
 
 	options.hours = 8;
-	getrandom(&options.seed, sizeof options.seed, 0);
+	if (getrandom(&options.seed, sizeof options.seed, 0) != sizeof options.seed)
+		options.seed = check_now_ns();
 	options.seed >>= 1;
 	options_names("--impl", "all", options_implementations(), &options.implementations, reader.error);
 	while (good && (option = options_read(&reader)) != OPTIONS_END) {

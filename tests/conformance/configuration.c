@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Configurations: the defaults work, bad ones are refused with a message that names the field. */
+#include "heap.h"
 #include "suite.h"
 
 /* Refused: INVALID, no cache, and a message that contains the text. */
@@ -143,6 +144,59 @@ static void test_limits(struct rig *rig)
 	expect_result(tagged_set(rig->handle, 1, 1, 100), CAPACITOR_STORED);
 }
 
+/* Without expected_entries, a capacity is enough or refused by its name: never a table of no entries. */
+static void test_small_capacities(struct rig *rig)
+{
+	static const size_t capacities[] = {1, 64, 255, 256, 257, 4096};
+
+	rig->config.expected_entries = 0;
+	for (size_t i = 0; i < sizeof capacities / sizeof capacities[0]; i++) {
+		struct capacitor *cache = NULL;
+		enum capacitor_result result;
+
+		rig->config.capacity_bytes = capacities[i];
+		result = capacitor_create(rig->info->name, &rig->config, &cache, NULL);
+		if (result == CAPACITOR_OK) {
+			capacitor_destroy(cache);
+			rig_open(rig);
+			result = tagged_set(rig->handle, 1, 1, 100);
+			expect(result == CAPACITOR_STORED || result == CAPACITOR_TOO_LARGE, "%s: %s", "set",
+			       capacitor_result_string(result));
+			rig_close(rig);
+		} else {
+			expect_refused(rig, &rig->config, "capacity_bytes");
+		}
+	}
+}
+
+/* Without expected_entries they are guessed: a table of at least one, and of no more than fit a machine, whatever the capacity.
+ * The text of a failure tells the number, without making tables of that size. */
+static void test_guessed_entries(struct rig *rig)
+{
+	static const struct {
+		size_t capacity_bytes;
+		const char *text;
+	} guesses[] = {
+		{1, " 1 expected"}, {255, " 1 expected"}, {511, " 1 expected"}, {512, " 2 expected"}, {1 << 20, " 4096 expected"},
+		{((size_t)1 << 32) - 1, " 16777215 expected"}, {(size_t)1 << 32, " 16777216 expected"},
+		{(size_t)1 << 62, " 16777216 expected"},
+	};
+
+	if (!heap_watched())
+		rig_skip(rig, "a sanitizer's malloc is in charge");
+	rig->config.expected_entries = 0;
+	for (size_t i = 0; i < sizeof guesses / sizeof guesses[0]; i++) {
+		struct capacitor *cache = NULL;
+		struct capacitor_error error = {{0}};
+
+		rig->config.capacity_bytes = guesses[i].capacity_bytes;
+		heap_fail_at(1);
+		expect_result(capacitor_create(rig->info->name, &rig->config, &cache, &error), CAPACITOR_NO_MEMORY);
+		heap_fail_at(0);
+		expect(strstr(error.message, guesses[i].text), "\"%s\" does not say%s", error.message, guesses[i].text);
+	}
+}
+
 static void test_unknown_implementation(struct rig *rig)
 {
 	const char *const names[] = {"no such", "", NULL};
@@ -170,6 +224,9 @@ const struct suite_test configuration_tests[] = {
 	 .scope = SUITE_LAYOUT},
 	{.name = "a capacity below the tables is refused", .run = test_capacity_below_tables, .scope = SUITE_POLICY,
 	 .without = STORAGE},
+	{.name = "a small capacity is enough, or refused", .run = test_small_capacities, .scope = SUITE_POLICY},
+	{.name = "entries that are not given are guessed from the capacity", .run = test_guessed_entries, .heap = true,
+	 .scope = SUITE_IMPLEMENTATION},
 	{.name = "the limits of the configuration work", .run = test_limits, .scope = SUITE_ALL},
 	{.name = NULL},
 };

@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 
+#include "heap.h"
 #include "suite.h"
 
 #define ORDER_KEYS 60
@@ -182,6 +183,49 @@ static void test_collisions(struct rig *rig)
 	run_collisions(rig, hash_low_bits, 400);
 }
 
+static unsigned hash_bit;
+
+static uint64_t hash_at_bit(const void *key, size_t key_bytes, const uint8_t seed[16])
+{
+	(void)seed;
+	return (hash_of_number(key, key_bytes) & 1) << hash_bit;
+}
+
+/* Two hashes, which differ in one bit, whichever: tables that grow split them at some size, and join them at another. */
+static void test_each_bit(struct rig *rig)
+{
+	for (hash_bit = 0; hash_bit < 64; hash_bit++)
+		run_collisions(rig, hash_at_bit, 150);
+}
+
+/* What is charged for tables is what they take, whatever arrays a table tried and gave up while it grew among such keys. */
+static void test_each_bit_is_charged(struct rig *rig)
+{
+	const int64_t few_bytes = 4096; /* a spare block; what malloc rounds */
+
+	if (!heap_watched())
+		rig_skip(rig, "a sanitizer's malloc is in charge");
+	for (hash_bit = 0; hash_bit < 64; hash_bit++) {
+		int64_t before_bytes, rest_bytes;
+
+		rig_close(rig);
+		before_bytes = heap_bytes();
+		rig->config.hash = CAPACITOR_HASH_CUSTOM;
+		rig->config.hash_function = hash_at_bit;
+		rig_open(rig);
+		rest_bytes = heap_bytes() - before_bytes - (int64_t)rig_stat(rig, CAPACITOR_STAT_TABLE_BYTES);
+		for (uint64_t key = 0; key < 150; key++)
+			expect_result(tagged_set(rig->handle, key, key, 40), CAPACITOR_STORED);
+		expect_result(capacitor_clear(rig->handle), CAPACITOR_OK);
+		expect_result(quiesce_patiently(rig->handle), CAPACITOR_OK);
+		rest_bytes = heap_bytes() - before_bytes - (int64_t)rig_stat(rig, CAPACITOR_STAT_TABLE_BYTES) - rest_bytes;
+		expect(rest_bytes < few_bytes, "%" PRId64 " bytes are not charged (bit %u)", rest_bytes, hash_bit);
+		expect(rest_bytes > -few_bytes, "%" PRId64 " bytes are charged that are not there (bit %u)", -rest_bytes, hash_bit);
+		rig_close(rig);
+		expect_number((uint64_t)heap_bytes(), (uint64_t)before_bytes);
+	}
+}
+
 static void test_thousands_in_one_bucket(struct rig *rig)
 {
 	run_collisions(rig, hash_zero, 2400);
@@ -214,6 +258,10 @@ const struct suite_test hashing_tests[] = {
 	{.name = "G9 XXH3 is the same in every cache", .run = test_xxh3_is_unkeyed, .scope = SUITE_POLICY,
 	 .without = STORAGE | CAPACITOR_LACKS_SHARDS},
 	{.name = "G9 colliding keys are told apart", .run = test_collisions, .scope = SUITE_ALL, .without = STORAGE},
+	{.name = "G9 keys whose hashes differ in one bit are told apart", .run = test_each_bit,
+	 .scope = SUITE_IMPLEMENTATION, .without = STORAGE},
+	{.name = "G4 tables among such keys are charged what they take", .run = test_each_bit_is_charged, .heap = true,
+	 .scope = SUITE_IMPLEMENTATION, .without = STORAGE | CAPACITOR_LACKS_TABLE_GROWTH},
 	{.name = "G9 thousands of keys in one bucket are told apart", .run = test_thousands_in_one_bucket,
 	 .scope = SUITE_IMPLEMENTATION, .without = STORAGE},
 	{.name = "G9 colliding keys are told apart while they are evicted", .run = test_collisions_evicting,
