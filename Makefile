@@ -27,8 +27,9 @@ FLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address
 FLAGS_ubsan   := -O1 -g -fno-omit-frame-pointer -fsanitize=undefined -fno-sanitize-recover=all
 FLAGS_tsan    := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DBATCH_ENTRIES=1
 FLAGS_coverage := -O0 -g -DNDEBUG
+FLAGS_fuzz    := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 ifeq ($(origin FLAGS_$(CONF)),undefined)
-$(error CONF=$(CONF) is unknown; it is one of: release debug asan ubsan tsan coverage)
+$(error CONF=$(CONF) is unknown; it is one of: release debug asan ubsan tsan coverage fuzz)
 endif
 
 # Hardened where it is released: sanitizers bring checks of their own. tests/hardening/run asserts it from the ELF files, for
@@ -205,6 +206,17 @@ HOURS ?= 8
 soak: $(BUILD)/check ## rounds of check-long with new seeds (HOURS=8)
 	@$(BUILD)/check --tier soak --hours $(HOURS) --out $(call CORRECTNESS,soak)
 
+# ---- Fuzzing ----------------------------------------------------------------------------------------------------
+
+$(BUILD)/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.c.o $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) $(BUILD)/libcapacitor.a
+	$(CXX) $(FLAGS) -fsanitize=fuzzer -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
+
+.PHONY: fuzz fuzz-programs
+fuzz-programs: $(BUILD)/calls_fuzz $(BUILD)/trace_fuzz
+fuzz: ## libFuzzer: calls against a reference map, trace readers (ARGS='--seconds 600 --target calls')
+	@$(MAKE) -s CONF=fuzz CC=clang fuzz-programs
+	@mk/fuzz $(ARGS)
+
 # ---- Planted bugs -----------------------------------------------------------------------------------------------
 
 # The sources carry no bugs. BUG=<name> applies tests/mutants/<name>.sed to one file of the library on its way to the
@@ -242,7 +254,11 @@ $(BROKEN)/check: $(call object,tests/check/main.c $(filter tests/check/%,$(TEST_
                  $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) $(BROKEN)/libcapacitor-points.a
 	$(CXX) $(FLAGS) -pie -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
 
-.PHONY: broken
+$(BROKEN)/calls_fuzz: $(BUILD)/tests/fuzz/calls_fuzz.c.o $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) $(BROKEN)/libcapacitor.a
+	$(CXX) $(FLAGS) -fsanitize=fuzzer -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
+
+.PHONY: broken broken-fuzz
+broken-fuzz: $(BROKEN)/calls_fuzz
 broken: $(BROKEN)/conformance_test $(BROKEN)/check
 endif
 

@@ -24,8 +24,10 @@
 #define KEYS_MAX      8
 #define POINTS_A_CALL 10 /* about how many a call passes */
 
-/* A cache is made anew after so many rounds: another seed, other shards, the other model. */
+/* A cache is made anew after so many rounds: another seed, other shards, the other model. Where the seed need not repeat
+ * the run, also after a while: or a cache that is slow while it evicts would get most of the time. */
 #define ROUNDS_PER_CACHE 4096
+#define CACHE_NS         50000000
 
 static const struct call_mix all_calls = {{
 	[HISTORY_GET] = 30, [HISTORY_CONTAINS] = 8, [HISTORY_SET] = 20, [HISTORY_ADD] = 10, [HISTORY_REPLACE] = 10,
@@ -46,6 +48,7 @@ struct work {
 	bool scheduled;
 	unsigned keys;
 	uint64_t first_round; /* of this cache */
+	uint64_t until_ns;    /* of this cache */
 	bool stop;            /* written by the first thread */
 	struct barrier barrier;
 	struct schedule schedule;
@@ -152,7 +155,7 @@ static void thread_body(struct check_thread *self)
 				prepare(work, &caller, key);
 			schedule_begin(&work->schedule, check_mix(self->run->seed ^ check_mix(round)), THREADS,
 			               THREADS * work->keys * CALLS_MAX * POINTS_A_CALL);
-			work->stop = !check_goes_on(self->run);
+			work->stop = !check_goes_on(self->run) || (!work->scheduled && check_now_ns() > work->until_ns);
 		}
 		barrier_wait(&work->barrier, self->index);
 		if (work->stop)
@@ -177,6 +180,7 @@ static void run(struct check_run *run, bool scheduled)
 		work->first_round = cache * ROUNDS_PER_CACHE;
 		work->model = cache % 2 ? HISTORY_EVICTING : HISTORY_STRICT;
 		work->expiring = cache % 4 == 3;
+		work->until_ns = check_now_ns() + CACHE_NS;
 		work->stop = false;
 		subject_open(&work->subject, run, work->model, work->keys / 2, run->seed ^ check_mix(cache));
 		check_threads(run, work->subject.cache, THREADS, thread_body, work);

@@ -55,6 +55,7 @@ static struct {
 	double seconds; /* of each run; 0: the tier decides */
 	double hours;
 	bool all; /* policies and counter layouts, also in the tier test */
+	bool fail_fast;
 	const char *out, *tests, *program;
 } options;
 
@@ -233,10 +234,10 @@ static bool await(pid_t child, uint64_t deadline_ns, int *status)
 	return true;
 }
 
-/* Twice the time and two minutes, ten with a sanitizer: who takes longer hangs. */
+/* Twice the time and a minute, ten with a sanitizer: who takes longer hangs. */
 static uint64_t patience_ns(const struct job *job)
 {
-	double extra_s = check_sanitized() || check_serialised() ? 600 : 120;
+	double extra_s = check_sanitized() || check_serialised() ? 600 : 60;
 
 	return (uint64_t)((2 * job->seconds + extra_s) * 1e9);
 }
@@ -373,6 +374,12 @@ static void run_job(const struct job *job, struct check_record *record)
 	report_run(job, record, failure[0] ? failure : NULL, (double)(check_now_ns() - from_ns) / 1e9);
 }
 
+/* There was a failure, and one is enough. */
+static bool gives_up(void)
+{
+	return options.fail_fast && outcome.failed > 0;
+}
+
 static double run_round(uint64_t round, struct check_record *record, uint64_t until_ns)
 {
 	struct job_list list = plan(round);
@@ -382,7 +389,7 @@ static double run_round(uint64_t round, struct check_record *record, uint64_t un
 	for (size_t i = 0; i < list.count; i++)
 		seconds += list.job[i].seconds + 0.05;
 	progress_begin(list.count, seconds);
-	for (size_t i = 0; i < list.count && (round == 0 || check_now_ns() < until_ns); i++) {
+	for (size_t i = 0; i < list.count && (round == 0 || check_now_ns() < until_ns) && !gives_up(); i++) {
 		job_name(&list.job[i], text, sizeof text);
 		progress_step(text);
 		run_job(&list.job[i], record);
@@ -467,7 +474,7 @@ static bool write_out(void)
 
 /* ---- The command line -------------------------------------------------------------------------------------------- */
 
-enum { O_CHECK, O_IMPL, O_POLICY, O_COUNTERS, O_TIER, O_HOURS, O_SECONDS, O_SEED, O_ALL, O_OUT, O_TESTS, O_LIST, O_HELP };
+enum { O_CHECK, O_IMPL, O_POLICY, O_COUNTERS, O_TIER, O_HOURS, O_SECONDS, O_SEED, O_ALL, O_FAIL_FAST, O_OUT, O_TESTS, O_LIST, O_HELP };
 
 static const struct options_known known[] = {
 	[O_CHECK] = {"--check", "NAME,...", "checks by name, or by the beginning of names (stress/); default: all"},
@@ -479,6 +486,7 @@ static const struct options_known known[] = {
 	[O_SECONDS] = {"--seconds", "S", "of each run, whatever the tier says"},
 	[O_SEED] = {"--seed", "N", "of everything that is random; default: drawn, and printed"},
 	[O_ALL] = {"--all", NULL, "every policy and counter layout, also in the tier test"},
+	[O_FAIL_FAST] = {"--fail-fast", NULL, "end at the first failure"},
 	[O_OUT] = {"--out", "FILE", "what was done, in figures, as JSON"},
 	[O_TESTS] = {"--tests", "FILE", "counts of other test programs, for FILE of --out"},
 	[O_LIST] = {"--list", NULL, "the checks, and what they are for"},
@@ -576,6 +584,7 @@ static void parse(int argc, char **argv)
 			break;
 		case O_SEED: good = options_number("--seed", reader.value, 0, INT64_MAX, &options.seed, reader.error); break;
 		case O_ALL: options.all = true; break;
+		case O_FAIL_FAST: options.fail_fast = true; break;
 		case O_OUT: options.out = reader.value; break;
 		case O_TESTS: options.tests = reader.value; break;
 		case O_LIST: print_list(); exit(0);
@@ -607,7 +616,7 @@ int main(int argc, char **argv)
 	until_ns = from_ns + (options.tier == TIER_SOAK ? (uint64_t)(options.hours * 3.6e12) : 0);
 	do
 		run_round(round++, record, until_ns);
-	while (check_now_ns() < until_ns);
+	while (check_now_ns() < until_ns && !gives_up());
 	outcome.seconds = (double)(check_now_ns() - from_ns) / 1e9;
 	printf("1..%u\n", outcome.passed + outcome.failed);
 	if (options.out && !write_out())

@@ -5,4 +5,4 @@
 # class: missing retry
 # matrix: yes
 # conformance: yes
-/^static bool put(/,/^}/s/while (!ck_hs_put/if (!ck_hs_put/
+/^static void put(/,/^}/s/while (!ck_hs_put/if (!ck_hs_put/
