@@ -73,7 +73,8 @@ void run_clock(struct check_run *run)
 		check_count(run, CHECK_FAULTS, 2);
 		check_count(run, CHECK_OPERATIONS, 5);
 	} while (check_goes_on(run));
-	check_expect(run, !survives_jumps(run, wall_clock), "a cache by the wall clock survives its jumps: the check checks nothing");
+	check_expect(run, !survives_jumps(run, wall_clock),
+	             "a cache by the wall clock survives its jumps: the check checks nothing");
 }
 
 /* ---- Sizes ------------------------------------------------------------------------------------------------------- */

@@ -279,7 +279,8 @@ static void measure_all(struct beside *beside)
 		                         calls[witnesses[i]].name, share.median);
 		if (goes_on_whatever(beside->run, witnesses[i]) && share.upper < LEAST_SHARE)
 			check_fail(beside->run,
-			           "%s is declared %s, and keeps only %.2f of its throughput (at most %.2f) while %s is stopped at %s",
+			           "%s is declared %s, and keeps only %.2f of its throughput (at most %.2f) while %s is "
+			           "stopped at %s",
 			           calls[witnesses[i]].name,
 			           capacitor_progress_string(beside->run->info->progress[calls[witnesses[i]].operation]),
 			           share.median, share.upper, calls[victim->call].name, point_string(victim->point));

@@ -196,8 +196,8 @@ static void run_flood(struct check_run *run)
 	judge(run, "get", siphash.get);
 	judge(run, "set", siphash.set);
 	contest(run, CAPACITOR_HASH_XXH3, KEYS_XXH3, &xxh3);
-	check_note(run, "p99 of %" PRIu64 " crafted keys over random keys: get %.2f [%.2f, %.2f], set %.2f [%.2f, %.2f]; with XXH3, "
-	           "%d keys: get %.1f, set %.1f", keys, siphash.get[ROUNDS / 2], siphash.get[ROUNDS_LOWER - 1],
+	check_note(run, "p99 of %" PRIu64 " crafted keys over random keys: get %.2f [%.2f, %.2f], set %.2f [%.2f, %.2f]; "
+	           "with XXH3, %d keys: get %.1f, set %.1f", keys, siphash.get[ROUNDS / 2], siphash.get[ROUNDS_LOWER - 1],
 	           siphash.get[ROUNDS - ROUNDS_LOWER], siphash.set[ROUNDS / 2], siphash.set[ROUNDS_LOWER - 1],
 	           siphash.set[ROUNDS - ROUNDS_LOWER], KEYS_XXH3, xxh3.get[ROUNDS / 2], xxh3.set[ROUNDS / 2]);
 	check_expect(run, xxh3.get[ROUNDS / 2] > RATIO_MAX && xxh3.set[ROUNDS / 2] > RATIO_MAX,

@@ -475,7 +475,8 @@ static bool write_out(void)
 /* ---- The command line -------------------------------------------------------------------------------------------- */
 
 enum {
-	O_CHECK, O_IMPL, O_POLICY, O_COUNTERS, O_TIER, O_HOURS, O_SECONDS, O_SEED, O_ALL, O_FAIL_FAST, O_OUT, O_TESTS, O_LIST, O_HELP,
+	O_CHECK, O_IMPL, O_POLICY, O_COUNTERS, O_TIER, O_HOURS, O_SECONDS, O_SEED, O_ALL, O_FAIL_FAST, O_OUT, O_TESTS, O_LIST,
+	O_HELP,
 };
 
 static const struct options_known known[] = {
