@@ -397,9 +397,10 @@ static uint64_t used_bytes(struct capacitor *cache)
 	       stats.value[CAPACITOR_STAT_RETIRED_BYTES];
 }
 
-/* Samples until the end of the run. Returns the most that was used. */
-static uint64_t watch(struct churn *churn)
+/* Samples until the end of the run, and until a writer was busy, where one must be. Returns the most that was used. */
+static uint64_t watch(struct churn *churn, bool until_busy)
 {
+	uint64_t patience_ns = check_now_ns() + RECOVERY_NS;
 	uint64_t most = 0;
 
 	do {
@@ -407,7 +408,8 @@ static uint64_t watch(struct churn *churn)
 
 		most = now > most ? now : most;
 		check_sleep_ns(500000);
-	} while (check_goes_on(churn->run));
+	} while (check_goes_on(churn->run) || (until_busy && load_relaxed(&churn->busy) == 0 && /* relaxed: a count */
+	                                       !check_failed(churn->run) && check_now_ns() < patience_ns));
 	return most;
 }
 
@@ -433,7 +435,7 @@ static void recover(struct churn *churn)
 }
 
 /* Writes while the reader holds on; judges memory. */
-static void churn_beside(struct churn *churn)
+static void churn_beside(struct churn *churn, bool until_busy)
 {
 	pthread_t thread;
 	uint64_t most;
@@ -442,7 +444,7 @@ static void churn_beside(struct churn *churn)
 		check_fail(churn->run, "no thread");
 		return;
 	}
-	most = watch(churn);
+	most = watch(churn, until_busy);
 	store_relaxed(&churn->stop, true); /* relaxed: see churn_body() */
 	pthread_join(thread, NULL);
 	if ((double)most > GROWTH_ALLOWED * (double)CAPACITY_BYTES)
@@ -480,7 +482,7 @@ void run_parked_pin(struct check_run *run)
 	handle = check_enter(run, churn.cache);
 	check_expect(run, capacitor_pin(handle, &key, sizeof key, &pin) == CAPACITOR_HIT, "pin: not hit");
 	(void)capacitor_delete(handle, &key, sizeof key);
-	churn_beside(&churn);
+	churn_beside(&churn, false);
 	if (load_relaxed(&churn.stored) == 0) /* relaxed: all have ended */
 		check_fail(run, "nothing could be stored beside one pin");
 	capacitor_unpin(handle, &pin);
@@ -504,7 +506,7 @@ void run_parked_reader(struct check_run *run)
 	victim.call = CALL_GET;
 	victim.point = POINT_FOUND;
 	check_expect(run, victim_stop(&victim), "get passes no lock-free lookup");
-	churn_beside(&churn);
+	churn_beside(&churn, true);
 	if (load_relaxed(&churn.busy) == 0) /* relaxed: all have ended */
 		check_fail(run, "no writer was ever busy beside a reader that stands still: the check checks nothing");
 	victim_go_on(&victim);

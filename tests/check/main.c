@@ -430,6 +430,18 @@ static json_t *totals_json(void)
 	return totals;
 }
 
+static void print_totals(void)
+{
+	json_t *totals = totals_json(), *figure;
+	const char *name;
+
+	printf("# in all %.0f s, seed %" PRIu64, outcome.seconds, options.seed);
+	json_object_foreach(totals, name, figure)
+		printf(", %" JSON_INTEGER_FORMAT " %s", json_integer_value(figure), name);
+	putchar('\n');
+	json_decref(totals);
+}
+
 static bool make_folder_of(const char *path, char *error, size_t error_bytes)
 {
 	const char *slash = strrchr(path, '/');
@@ -622,6 +634,7 @@ int main(int argc, char **argv)
 	while (check_now_ns() < until_ns && !gives_up());
 	outcome.seconds = (double)(check_now_ns() - from_ns) / 1e9;
 	printf("1..%u\n", outcome.passed + outcome.failed);
+	print_totals();
 	if (options.out && !write_out())
 		return 1;
 	json_decref(outcome.checks);
