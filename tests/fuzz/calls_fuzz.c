@@ -43,6 +43,7 @@ struct fuzz {
 	struct capacitor_handle *handle;
 	bool roomy;   /* nothing is evicted */
 	bool storing; /* the implementation keeps anything */
+	bool expiring; /* something was stored with a TTL */
 	uint64_t clock_ns;
 	uint32_t versions;
 	struct {
@@ -82,9 +83,13 @@ __attribute__((format(printf, 2, 3))) static void say(struct fuzz *fuzz, const c
 static const size_t key_bytes[KEYS] = {1, 2, 3, 4, 7, 8, 9, 16, 31, 32, 33, 64, 255, 256, 1000, CAPACITOR_KEY_BYTES_MAX};
 static char letters[CAPACITOR_KEY_BYTES_MAX];
 
+/* Few sizes, so that a value is often overwritten by one of the same size. */
 static size_t value_bytes(uint32_t version)
 {
-	return version * 2654435761u % 7 == 0 ? version % VALUE_BYTES_MAX : version % 200;
+	static const size_t sizes[] = {0, 1, 8, 24, 24, 24, 100};
+	uint32_t at = (version * 2654435761u >> 16) % 8;
+
+	return at < 7 ? sizes[at] : version % VALUE_BYTES_MAX;
 }
 
 static void value_fill(unsigned char *value, uint32_t version)
@@ -188,6 +193,7 @@ static void contains_key(struct fuzz *fuzz, unsigned key)
 static void stored(struct fuzz *fuzz, unsigned key, uint64_t ttl_ns)
 {
 	fuzz->key[key].version = fuzz->versions;
+	fuzz->expiring = fuzz->expiring || ttl_ns != CAPACITOR_TTL_NEVER;
 	fuzz->key[key].expires_ns = ttl_ns == CAPACITOR_TTL_NEVER ? UINT64_MAX : fuzz->clock_ns + ttl_ns;
 }
 
@@ -327,6 +333,7 @@ static void load_key(struct fuzz *fuzz, unsigned key, unsigned how)
 struct visiting {
 	struct fuzz *fuzz;
 	uint32_t seen; /* bits */
+	uint64_t entries, bytes;
 };
 
 static bool visit(void *context, const void *key, size_t bytes, const void *value, size_t got)
@@ -339,18 +346,29 @@ static bool visit(void *context, const void *key, size_t bytes, const void *valu
 	if (number == KEYS || memcmp(key, letters, bytes) != 0 || visiting->seen & 1u << number)
 		fail(visiting->fuzz, "each: a key that was never set, or one twice");
 	visiting->seen |= 1u << number;
+	visiting->entries++;
+	visiting->bytes += capacitor_entry_bytes(bytes, got);
 	if (current(visiting->fuzz, number) == 0)
 		fail(visiting->fuzz, "each: a key that is not there");
 	check_value(visiting->fuzz, number, value, got);
 	return true;
 }
 
+/* What is there, and what is charged for it. Entries that have expired are charged until they are met, and not visited. */
 static void visit_all(struct fuzz *fuzz)
 {
-	struct visiting visiting = {fuzz, 0};
+	struct visiting visiting = {.fuzz = fuzz};
+	struct capacitor_stats stats;
 
 	say(fuzz, "each");
 	capacitor_each(fuzz->handle, visit, &visiting);
+	capacitor_stats(fuzz->cache, &stats);
+	if (stats.value[CAPACITOR_STAT_LIVE_BYTES] < visiting.bytes ||
+	    (!fuzz->expiring && stats.value[CAPACITOR_STAT_LIVE_BYTES] != visiting.bytes))
+		fail(fuzz, "each: the entries are not what is charged");
+	if (stats.value[CAPACITOR_STAT_ENTRIES] < visiting.entries ||
+	    (!fuzz->expiring && stats.value[CAPACITOR_STAT_ENTRIES] != visiting.entries))
+		fail(fuzz, "each: the entries are not what is counted");
 	for (unsigned key = 0; key < KEYS; key++)
 		found(fuzz, key, visiting.seen & 1u << key);
 }
@@ -406,7 +424,7 @@ static void say_nonsense(struct fuzz *fuzz, unsigned how)
 
 static void step(struct fuzz *fuzz)
 {
-	unsigned what = take(&fuzz->input), how = take(&fuzz->input), key = what >> 4;
+	unsigned what = take(&fuzz->input), how = take(&fuzz->input), key = what >> 4; /* one byte says what, and to which key */
 
 	switch (what & 15) {
 	case 0: case 1: case 2: store_key(fuzz, key, how); break;
