@@ -207,6 +207,14 @@ uint64_t check_random(uint64_t *state)
 	return check_mix(x);
 }
 
+void *check_lines(size_t bytes)
+{
+	size_t whole = (bytes + LINE_PAIR_BYTES - 1) / LINE_PAIR_BYTES * LINE_PAIR_BYTES;
+	void *memory = aligned_alloc(LINE_PAIR_BYTES, whole);
+
+	return memory ? memset(memory, 0, whole) : NULL;
+}
+
 bool check_sanitized(void)
 {
 #if defined(__has_feature)

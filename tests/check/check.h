@@ -117,6 +117,9 @@ static inline uint64_t check_below(uint64_t *state, uint64_t bound)
 	return check_random(state) % bound;
 }
 
+/* Zeroed memory on lines of its own, for free(). NULL: no memory. */
+void *check_lines(size_t bytes);
+
 /* Built with a sanitizer: everything takes about ten times as long. */
 bool check_sanitized(void);
 /* Runs under valgrind, or another tool that runs one thread at a time. */

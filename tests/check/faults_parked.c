@@ -315,7 +315,7 @@ static void stop_everywhere(struct beside *beside)
 
 void run_parked_thread(struct check_run *run)
 {
-	struct beside *beside = calloc(1, sizeof *beside);
+	struct beside *beside = check_lines(sizeof *beside);
 	struct capacitor_config config;
 	struct capacitor_handle *handle;
 	pthread_t thread;

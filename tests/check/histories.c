@@ -167,7 +167,7 @@ static void thread_body(struct check_thread *self)
 
 static void run(struct check_run *run, bool scheduled)
 {
-	struct work *work = calloc(1, sizeof *work);
+	struct work *work = check_lines(sizeof *work);
 	uint64_t histories = 0;
 
 	check_expect(run, work, "no memory");

@@ -174,7 +174,7 @@ static void release(struct work *work)
 
 void run_streams(struct check_run *run)
 {
-	struct work *work = calloc(1, sizeof *work);
+	struct work *work = check_lines(sizeof *work);
 	uint64_t checked = 0, undecided = 0;
 
 	check_expect(run, work, "no memory");
