@@ -169,7 +169,7 @@ UNDER_tsan  := $(shell setarch -R true 2>/dev/null && echo setarch -R)
 tests: $(RUN_TESTS) $(BUILD)/check $(BUILD)/capacitor $(BUILD)/libcapacitor.so
 	@$(UNDER_$(CONF)) mk/run-tests $(if $(UNDER),--under '$(UNDER)') --counts $(BUILD)/tests.counts $(RUN_TESTS) \
 	  $(HARDENING_$(CONF)) \
-	  '$(BUILD)/check --tier test $(CHECK_$(CONF)) --tests $(BUILD)/tests.counts --out $(call CORRECTNESS,$(or $(AS),test))'
+	  '$(BUILD)/check --tier test $(CHECK_$(CONF)) --tests $(BUILD)/tests.counts --out $(call CORRECTNESS,$(or $(RECORD),test))'
 
 .PHONY: test-programs
 test-programs: $(TESTS) $(BUILD)/check
@@ -188,7 +188,7 @@ ubsan: ## UndefinedBehaviorSanitizer: all tests
 VALGRIND := valgrind -q --soname-synonyms=somalloc=NONE --fair-sched=yes --error-exitcode=66 --leak-check=full \
             --show-leak-kinds=definite --errors-for-leak-kinds=definite
 memcheck: $(BUILD)/packages-checks ## valgrind: all tests
-	@$(MAKE) tests UNDER='$(VALGRIND)' AS=memcheck
+	@$(MAKE) tests UNDER='$(VALGRIND)' RECORD=memcheck
 
 # The programs that are about the library: the others test the harness.
 COVERING := $(filter %/conformance_test $(patsubst %.c,$(BUILD)/%,$(shell grep -l '"common/\|"capacitor/' tests/unit/*_test.c)),$(TESTS))
