@@ -187,8 +187,10 @@ ubsan: ## UndefinedBehaviorSanitizer: all tests
 # what a thread holds while its process exits is not.
 VALGRIND := valgrind -q --soname-synonyms=somalloc=NONE --fair-sched=yes --error-exitcode=66 --leak-check=full \
             --show-leak-kinds=definite --errors-for-leak-kinds=definite
+# Left out: experiment_test, which starts itself (that is valgrind then), and simulate_test, whose memmove the fortified C
+# library shares with memcpy, of which valgrind reports that it overlaps.
 memcheck: $(BUILD)/packages-checks ## valgrind: all tests
-	@$(MAKE) tests UNDER='$(VALGRIND)' RECORD=memcheck
+	@$(MAKE) tests UNDER='$(VALGRIND)' RECORD=memcheck RUN_TESTS='$(filter-out %/experiment_test %/simulate_test,$(TESTS))'
 
 # The programs that are about the library: the others test the harness.
 COVERING := $(filter %/conformance_test $(patsubst %.c,$(BUILD)/%,$(shell grep -l '"common/\|"capacitor/' tests/unit/*_test.c)),$(TESTS))
@@ -213,8 +215,8 @@ $(BUILD)/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.c.o $(filter-out %/main.c.o,$(HARNES
 	$(CXX) $(FLAGS) -fsanitize=fuzzer -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
 
 .PHONY: fuzz fuzz-programs
-fuzz-programs: $(BUILD)/calls_fuzz $(BUILD)/trace_fuzz
-fuzz: ## libFuzzer: calls against a reference map, trace readers (ARGS='--seconds 600 --target calls')
+fuzz-programs: $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/*_fuzz.c))
+fuzz: ## libFuzzer: calls against a reference map, trace readers, options (ARGS='--seconds 600 --target calls')
 	@$(MAKE) -s CONF=fuzz CC=clang fuzz-programs
 	@mk/fuzz $(ARGS)
 
@@ -225,7 +227,7 @@ fuzz: ## libFuzzer: calls against a reference map, trace readers (ARGS='--second
 # of which everything else is used as it is. mk/kill-matrix does so for each bug and configuration.
 ifneq ($(BUG),)
 BROKEN     := $(BUILD)/bugs/$(BUG)
-BUG_SCRIPT := tests/mutants/$(BUG).sed
+BUG_SCRIPT := $(firstword $(wildcard tests/mutants/$(BUG).sed tests/fuzz/mutants/$(BUG).sed))
 BUG_FILE   := $(shell sed -n 's/^. file: //p' $(BUG_SCRIPT))
 # A header is a part of nearly every object.
 BROKEN_SOURCES := $(if $(filter %.h,$(BUG_FILE)),$(COMMON_SOURCES) $(IMPL_SOURCES),$(BUG_FILE))
@@ -255,11 +257,13 @@ $(BROKEN)/check: $(call object,tests/check/main.c $(filter tests/check/%,$(TEST_
                  $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) $(BROKEN)/libcapacitor-points.a
 	$(CXX) $(FLAGS) -pie -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
 
-$(BROKEN)/calls_fuzz: $(BUILD)/tests/fuzz/calls_fuzz.c.o $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) $(BROKEN)/libcapacitor.a
+# A file of the harness, broken, comes with the library.
+$(BROKEN)/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.c.o $(filter-out %/main.c.o $(call object,$(BUG_FILE)),$(HARNESS_OBJECTS)) \
+                  $(BROKEN)/libcapacitor.a
 	$(CXX) $(FLAGS) -fsanitize=fuzzer -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
 
 .PHONY: broken broken-fuzz
-broken-fuzz: $(BROKEN)/calls_fuzz
+broken-fuzz: $(BROKEN)/$(or $(shell sed -n 's/^. fuzz: //p' $(BUG_SCRIPT)),calls)_fuzz
 broken: $(BROKEN)/conformance_test $(BROKEN)/check
 endif
 

@@ -540,6 +540,8 @@ static enum capacitor_result load_store(struct capacitor_handle *handle, const s
 		if (stored == CAPACITOR_STORED)
 			return CAPACITOR_STORED;
 		result = capacitor_get(handle, key->data, key->bytes, buffer, buffer_bytes, &theirs_bytes);
+		/* One call counts once. */
+		count(handle, result == CAPACITOR_MISS ? CAPACITOR_STAT_MISSES : CAPACITOR_STAT_HITS, (uint64_t)-1);
 		/* It was there and is gone again. The miss has left our value in the buffer. */
 	} while (stored == CAPACITOR_EXISTS && result == CAPACITOR_MISS);
 	if (result == CAPACITOR_MISS)

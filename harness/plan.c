@@ -165,6 +165,31 @@ static bool expand(struct plan *plan, size_t experiment, const json_t *lists, vo
 	return fine;
 }
 
+#define REPETITIONS_MAX 1000
+
+/* Options are --names with strings; repetitions are few. False: error says what is wrong. */
+static bool check_options(const char *path, const json_t *options, char error[PLAN_ERROR_BYTES])
+{
+	const json_t *repetitions = json_object_get(options, "repetitions");
+	const char *option;
+	json_t *value;
+
+	if (repetitions && (!json_is_integer(repetitions) || json_integer_value(repetitions) < 1 ||
+	                    json_integer_value(repetitions) > REPETITIONS_MAX)) {
+		snprintf(error, PLAN_ERROR_BYTES, "%.350s: repetitions is a number from 1 to %d", path, REPETITIONS_MAX);
+		return false;
+	}
+	json_object_foreach((json_t *)options, option, value) {
+		if (strcmp(option, "repetitions") != 0 &&
+		    (strncmp(option, "--", 2) != 0 || !option[2] || !json_is_string(value))) {
+			snprintf(error, PLAN_ERROR_BYTES,
+			         "%.300s: option `%.40s` wants a name that begins with -- and a string", path, option);
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool load_experiment(struct plan *plan, const char *root, const char *slug, const char *traces,
                             char error[PLAN_ERROR_BYTES])
 {
@@ -190,6 +215,9 @@ static bool load_experiment(struct plan *plan, const char *root, const char *slu
 		snprintf(error, PLAN_ERROR_BYTES, "%.350s: it wants a `command` and a tier `%s`", path, plan->tier);
 		return false;
 	}
+	if (!check_options(path, options, error) ||
+	    !check_options(path, json_object_get(experiment->json, "options"), error))
+		return false;
 	options = json_deep_copy(options);
 	experiment->repetitions = (unsigned)json_integer_value(json_object_get(options, "repetitions"));
 	json_object_del(options, "repetitions");

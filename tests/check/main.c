@@ -463,8 +463,8 @@ static bool write_out(void)
 	snprintf(seed, sizeof seed, "%" PRIu64, options.seed);
 	strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", gmtime(&seconds));
 	json = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:f, s:i, s:i, s:o, s:O, s:O}", "format", 1, "tier",
-	                 check_serialised() ? "memcheck" : tier_names[options.tier], "finished", now, "commit", BUILD_COMMIT, "dirty", BUILD_DIRTY,
-	                 "configuration", BUILD_CONF, "compiler", BUILD_COMPILER, "cores",
+	                 check_serialised() ? "memcheck" : tier_names[options.tier], "finished", now, "commit", BUILD_COMMIT,
+	                 "dirty", BUILD_DIRTY, "configuration", BUILD_CONF, "compiler", BUILD_COMPILER, "cores",
 	                 (int)sysconf(_SC_NPROCESSORS_ONLN), "seed", seed, "seconds", outcome.seconds, "passed",
 	                 (int)outcome.passed, "failed", (int)outcome.failed, "totals", totals_json(), "checks",
 	                 outcome.checks, "failures", outcome.failures);

@@ -5,5 +5,5 @@
 # class: evict a pinned entry
 # matrix: yes
 # conformance: yes
-/^void operation_bury(/,/^}/s/if (operation_pinned(cache, entry))/if (retired \&\& operation_pinned(cache, entry))/
+/^static size_t bury(/,/^}/s/if (operation_pinned(cache, entry))/if (retired \&\& operation_pinned(cache, entry))/
 /^static struct entry \*evict_one(/,/^}/s/if (!operation_pinned(handle->cache, victim))/if (victim)/

@@ -218,6 +218,26 @@ static void test_broken(void **state)
 	assert_non_null(strstr(error, "tiny"));
 }
 
+/* Options that are no options are refused by name, and not read as if they were. */
+static void test_broken_options(void **state)
+{
+	static const char *const options[] = {
+		"\"--seconds\": 1", "\"\": \"1,2\"", "\"-\": \"1,2\"", "\"--\": \"1\"", "\"--impl\": null", "\"repetitions\": -1",
+		"\"repetitions\": 4294967297", "\"repetitions\": \"3\"",
+	};
+	char text[256];
+	struct plan plan;
+
+	(void)state;
+	write_experiment("one", "{}");
+	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+		snprintf(text, sizeof text, "{\"command\": \"bench\", \"options\": {}, \"tiers\": {\"tiny\": {%s}}}", options[i]);
+		scratch_write(scratch_path("experiments/one/experiment.json"), text);
+		assert_false(load(&plan, "tiny", NULL, NULL));
+		assert_true(strstr(error, "wants a name") || strstr(error, "repetitions is"));
+	}
+}
+
 /* The experiments that we ship, in every tier. */
 static void test_ours(void **state)
 {
@@ -258,7 +278,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_all_implementations), TEST(test_policies), TEST(test_identities), TEST(test_auto_threads),
-		TEST(test_traces), TEST(test_only), TEST(test_broken), TEST(test_ours),
+		TEST(test_traces), TEST(test_only), TEST(test_broken), TEST(test_broken_options), TEST(test_ours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
