@@ -28,9 +28,10 @@ FLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address
 FLAGS_ubsan   := -O1 -g -fno-omit-frame-pointer -fsanitize=undefined -fno-sanitize-recover=all
 FLAGS_tsan    := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DBATCH_ENTRIES=1
 FLAGS_coverage := -O0 -g -DNDEBUG
+FLAGS_coherence := -O2 -g -DNDEBUG
 FLAGS_fuzz    := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 ifeq ($(origin FLAGS_$(CONF)),undefined)
-$(error CONF=$(CONF) is unknown; it is one of: release debug asan ubsan tsan coverage fuzz)
+$(error CONF=$(CONF) is unknown; it is one of: release debug asan ubsan tsan coverage fuzz coherence)
 endif
 
 # Hardened where it is released: sanitizers bring checks of their own. tests/hardening/run asserts it from the ELF files, for
@@ -55,7 +56,7 @@ C_FLAGS   = -std=c11 -D_GNU_SOURCE $(FLAGS) $(WARNINGS_C) $(CFLAGS)
 CXX_FLAGS = -std=c++17 -D_GNU_SOURCE $(FLAGS) $(WARNINGS) $(CXXFLAGS)
 
 LIBRARY_PACKAGES := liburcu-memb liburcu-cds ck libsodium libxxhash
-PROGRAM_PACKAGES := benchmark jansson hwloc libzstd liblzma zlib
+PROGRAM_PACKAGES := benchmark jansson hwloc libzstd liblzma zlib libdw
 LIBRARY_LIBS  = $(shell pkg-config --libs $(LIBRARY_PACKAGES))
 PROGRAM_LIBS  = $(shell pkg-config --libs $(PROGRAM_PACKAGES)) -lm
 TEST_LIBS     = -lcmocka
@@ -83,6 +84,66 @@ $(COUNTED): private FLAGS += --coverage -fprofile-update=atomic
 LDFLAGS += --coverage -Wl,-u,__gcov_dump
 endif
 
+# ---- The observatory's build -------------------------------------------------------------------------------------
+#
+# CONF=coherence compiles the library, liburcu and Concurrency Kit with -fsanitize=thread and links them with a runtime of our own
+# instead of ThreadSanitizer's: coherence/coherence.h. What drives them and the runtime itself are compiled as ever.
+
+COHERENCE_RUNTIME := $(call object,$(filter-out coherence/subject.c,$(wildcard coherence/*.c)))
+ifeq ($(CONF),coherence)
+# Calls such as memcpy must stay calls, reads of volatile objects be told from others, and the read of x++ not be left out.
+INSTRUMENT_gcc   := -fno-builtin -fsanitize=thread --param tsan-distinguish-volatile=1 \
+                    --param tsan-instrument-func-entry-exit=0 -Wno-tsan
+INSTRUMENT_clang := -fsanitize=thread -mllvm -tsan-instrument-read-before-write=1 -mllvm -tsan-distinguish-volatile=1 \
+                    -mllvm -tsan-instrument-func-entry-exit=0
+INSTRUMENT := -DCOHERENCE $(INSTRUMENT_$(if $(findstring clang,$(CC)),clang,gcc))
+
+# liburcu and Concurrency Kit order memory with inline assembly, which nobody sees: headers of ours put builtins in its place.
+SOURCES := build/sources
+WITH_urcu := -include coherence/urcu.h
+WITH_ck   := -include coherence/ck.h
+URCU_OBJECTS := $(patsubst %,$(BUILD)/liburcu/%.o,urcu urcu-pointer rculfhash rculfhash-mm-order rculfhash-mm-chunk \
+                  rculfhash-mm-mmap workqueue wfcqueue compat_futex compat_arch)
+CK_OBJECTS   := $(patsubst %,$(BUILD)/ck/%.o,ck_hs ck_epoch)
+$(BUILD)/impl/rcu/%: private FLAGS += $(WITH_urcu)
+$(BUILD)/impl/ck_hs/%: private FLAGS += $(WITH_ck)
+
+$(SOURCES)/ready: mk/coherence-sources mk/coherence-sources.sha256 | $(BUILD)/packages
+	@mk/coherence-sources $(@D) && touch $@
+
+$(URCU_OBJECTS): $(BUILD)/liburcu/%.o: $(SOURCES)/ready coherence/urcu.h coherence/calls.symbols
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -DRCU_MEMBARRIER $(FLAGS) -w $(WITH_urcu) -I$(SOURCES)/liburcu/src -c -o $@ $(SOURCES)/liburcu/src/$*.c
+	$(AFTER)
+
+$(CK_OBJECTS): $(BUILD)/ck/%.o: $(SOURCES)/ready coherence/ck.h coherence/calls.symbols
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE $(FLAGS) -w $(WITH_ck) -I$(SOURCES)/ck/src -c -o $@ $(SOURCES)/ck/src/$*.c
+	$(AFTER)
+
+# Without their sources (OPAQUE=1) the distribution's libraries do, but nobody sees inside them.
+ifneq ($(OPAQUE),)
+UNDER_STUDY := $(LIBRARY_OBJECTS)
+STUDY_LIBS   = $(LIBRARY_LIBS)
+else
+UNDER_STUDY := $(LIBRARY_OBJECTS) $(URCU_OBJECTS) $(CK_OBJECTS)
+STUDY_LIBS   = $(shell pkg-config --libs libsodium libxxhash)
+endif
+$(UNDER_STUDY): private FLAGS += $(INSTRUMENT)
+$(UNDER_STUDY): private AFTER = objcopy --redefine-syms=coherence/calls.symbols $@
+$(UNDER_STUDY): coherence/calls.symbols
+
+$(BUILD)/libcoherence.a: $(COHERENCE_RUNTIME)
+	rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/libstudy.a: $(UNDER_STUDY)
+	rm -f $@ && ar rcs $@ $^
+
+# Runs one cell of `capacitor coherence`.
+$(BUILD)/subject: $(call object,coherence/subject.c harness/workload.c harness/options.c) $(BUILD)/libstudy.a $(BUILD)/libcoherence.a
+	$(CC) $(FLAGS) -pie -Wl,--wrap=main -o $@ $^ $(LDFLAGS) $(STUDY_LIBS) -lm -ldl
+endif
+
 # ---- Building ---------------------------------------------------------------------------------------------------
 
 .PHONY: all
@@ -101,10 +162,12 @@ $(BUILD)/libcapacitor.so: $(LIBRARY_OBJECTS)
 $(BUILD)/impl/%.c.o: impl/%.c | $(BUILD)/build_info.h
 	@mkdir -p $(@D)
 	$(CC) $(C_FLAGS) -DIMPLEMENTATION_NAME=$(word 2,$(subst /, ,$<)) -MMD -MP -c -o $@ $<
+	$(AFTER)
 
 $(BUILD)/%.c.o: %.c | $(BUILD)/build_info.h
 	@mkdir -p $(@D)
 	$(CC) $(C_FLAGS) -MMD -MP -c -o $@ $<
+	$(AFTER)
 
 $(BUILD)/%.cc.o: %.cc | $(BUILD)/build_info.h
 	@mkdir -p $(@D)
@@ -112,6 +175,7 @@ $(BUILD)/%.cc.o: %.cc | $(BUILD)/build_info.h
 
 $(BUILD)/table.c.o: $(BUILD)/table.c
 	$(CC) $(C_FLAGS) -MMD -MP -c -o $@ $<
+	$(AFTER)
 
 # Rewritten at every run, replaced only when changed: a removed folder must leave the table, too.
 .PHONY: always

@@ -21,12 +21,13 @@
 
 #include <stdint.h>
 
-#if defined(__has_feature)
+#if defined(COHERENCE) /* compiled as for ThreadSanitizer, but for a runtime to which nothing has to be told */
+#elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define CONTRACT_CHECKED 1
 #endif
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_THREAD__) && !defined(COHERENCE)
 #define CONTRACT_CHECKED 1
 #endif
 
