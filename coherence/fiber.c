@@ -7,7 +7,6 @@
  */
 #include "coherence/threads.h"
 
-#include <alloca.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <sys/auxv.h>
@@ -92,7 +91,21 @@ __asm__(".text\n"
         "	xor %ebp, %ebp\n"
         "	call *%rbx\n"
         "	ud2\n"
-        ".size fiber_begin, . - fiber_begin\n");
+        ".size fiber_begin, . - fiber_begin\n"
+        /* Calls a function on another stack. */
+        ".globl fiber_call\n"
+        ".hidden fiber_call\n"
+        ".type fiber_call, @function\n"
+        "fiber_call:\n"
+        "	push %rbx\n"
+        "	mov %rsp, %rbx\n"
+        "	mov %rdi, %rsp\n"
+        "	call *%rsi\n"
+        "	mov %rbx, %rsp\n"
+        "	pop %rbx\n"
+        "	ret\n"
+        ".size fiber_call, . - fiber_call\n");
+void fiber_call(void *stack, void (*function)(void));
 void fiber_swap_slowly(void **from, void *to, uintptr_t thread_pointer);
 
 static void (*swap)(void **from, void *to, uintptr_t thread_pointer);
@@ -120,20 +133,16 @@ static uintptr_t thread_pointer_now(void)
 
 void fiber_carry(struct thread *thread, void (*body)(void))
 {
-	uintptr_t top = ((uintptr_t)__builtin_frame_address(0) - CARRIERS_OWN) & ~PAGE_MASK;
-	void **stack = (void **)top;
+	void **stack = (void **)(((uintptr_t)__builtin_frame_address(0) - CARRIERS_OWN) & ~PAGE_MASK);
 
+	stack -= 2; /* what is above fiber_begin() is aligned, as before a call */
 	thread->thread_pointer = thread_pointer_now();
 	if (settings.token) {
-		volatile char *pad = alloca((uintptr_t)__builtin_frame_address(0) - top);
-
-		pad[0] = 0;
 		word_set(&thread->started);
 		word_await(&thread->may_run);
-		body();
+		fiber_call(stack, body);
 		return;
 	}
-	stack -= 2; /* what is above fiber_begin() is aligned, as before a call */
 	*--stack = (void *)fiber_begin;
 	stack -= 6;
 	stack[4] = (void *)body; /* rbx */

@@ -2,8 +2,8 @@
 /*
  * Locks and what else threads wait for. The C library is not instrumented, so its accesses to a lock are replayed, as version
  * 2.36 makes them on the ways that matter: taking a free lock, failing to, giving it back. Waits in the kernel are
- * modelled: a thread that finds a lock taken blocks until it is given back, and tries again. The lock's own state is the
- * system's, changed by its own trylock and unlock.
+ * modelled: a thread that finds a mutex taken blocks until it is given back, and tries again. A mutex's own state is the
+ * system's, changed by its own trylock and unlock; what else is here brings its own.
  */
 #include "coherence/locks.h"
 
@@ -169,116 +169,250 @@ int pthread_mutex_unlock(pthread_mutex_t *mutex)
 
 /* ---- Locks for readers and writers ------------------------------------------------------------------------------- */
 
-#define WRITE_PHASE 1u /* bit of __readers */
+/*
+ * The system's algorithm (nptl/pthread_rwlock_common.c of version 2.36, preferring readers), on its own words, with its waits
+ * replaced by ours. All of it, rather than a replay around its trylock: who is let in next after a wait is decided inside.
+ *
+ * readers: readers that have come << 3 | writers have their turn (WRITE_PHASE) | there is a first writer (WRITER). A first
+ * writer waits on wrphase_futex for the readers to leave, other writers wait on writers_futex to be first; readers who come in
+ * a writers' turn wait on wrphase_futex for the readers' turn. What threads find there is what they woke up for.
+ */
+#define WRITE_PHASE 1u
+#define WRITER      2u
+#define READER      8u
+#define AWAITED     2u /* of the futexes: somebody may sleep */
 
-/* What changes hands once the lock is had: `readers` is the word before. */
-static void rwlock_had(pthread_rwlock_t *lock, bool writes, unsigned readers, uintptr_t site)
+static unsigned *word(unsigned *field, enum access access, uintptr_t site)
 {
-	if (writes) {
-		TOUCH(lock->__data.__writers_futex, ACCESS_WRITE, site);
-		if (!(readers & WRITE_PHASE))
-			TOUCH(lock->__data.__wrphase_futex, ACCESS_WRITE, site);
-		TOUCH(lock->__data.__cur_writer, ACCESS_WRITE, site);
-	} else if (readers & WRITE_PHASE) {
-		TOUCH(lock->__data.__wrphase_futex, ACCESS_RMW, site);
+	access_memory(field, sizeof(*field), access, site);
+	return field;
+}
+
+#define LOAD(field)         (*(volatile unsigned *)word(&lock->__data.field, ACCESS_READ, site))
+#define STORE(field, value) (*(volatile unsigned *)word(&lock->__data.field, ACCESS_WRITE, site) = (value))
+#define EXCHANGE(field, value) exchange(word(&lock->__data.field, ACCESS_RMW, site), value)
+#define REPLACE(field, old, new) replace(word(&lock->__data.field, ACCESS_RMW, site), old, new)
+
+/* An int, of who writes: the core's number and one. */
+#define LOAD_WRITER()       (*(volatile unsigned *)word((unsigned *)&lock->__data.__cur_writer, ACCESS_READ, site))
+#define STORE_WRITER(value) (*(volatile unsigned *)word((unsigned *)&lock->__data.__cur_writer, ACCESS_WRITE, site) = (value))
+
+static unsigned exchange(volatile unsigned *field, unsigned value)
+{
+	unsigned old = *field;
+
+	*field = value;
+	return old;
+}
+
+/* Compare-and-swap: true when it was *old and is new now; else *old is what it was. */
+static bool replace(volatile unsigned *field, unsigned *old, unsigned new)
+{
+	unsigned now = *field;
+
+	if (now == *old) {
+		*field = new;
+		return true;
+	}
+	*old = now;
+	counts_add(self->operation, COHERENCE_CAS_FAILURES, 1);
+	return false;
+}
+
+/* Sleeps while the futex has the value (without AWAITED). */
+static void rwlock_sleep(unsigned *futex, unsigned value, const char *how, uintptr_t site)
+{
+	for (;;) {
+		unsigned now = *(volatile unsigned *)word(futex, ACCESS_READ, site);
+
+		if ((now & ~AWAITED) != value)
+			return;
+		if (!(now & AWAITED) && !replace(word(futex, ACCESS_RMW, site), &now, now | AWAITED))
+			continue;
+		schedule_block(futex, how, 0, site);
 	}
 }
 
-static int rwlock_lock(pthread_rwlock_t *lock, bool writes, enum how how, uint64_t deadline, uintptr_t site)
+/* The readers' turn begins. */
+static void rwlock_let_readers(pthread_rwlock_t *lock, uintptr_t site)
+{
+	if (EXCHANGE(__wrphase_futex, 0) & AWAITED)
+		schedule_wake(&lock->__data.__wrphase_futex, UINT_MAX);
+}
+
+static void rwlock_read(pthread_rwlock_t *lock, uintptr_t site)
+{
+	uint64_t since = self->clock;
+	unsigned readers;
+
+	schedule_point();
+	(void)LOAD_WRITER();
+	(void)LOAD(__flags);
+	word(&lock->__data.__readers, ACCESS_RMW, site);
+	readers = lock->__data.__readers += READER;
+	while ((readers & WRITE_PHASE) && !(readers & WRITER)) { /* nobody writes: it is the readers' turn from now on */
+		if (REPLACE(__readers, &readers, readers ^ WRITE_PHASE)) {
+			rwlock_let_readers(lock, site);
+			readers = 0;
+		}
+	}
+	if (readers & WRITE_PHASE)
+		rwlock_sleep(&lock->__data.__wrphase_futex, 1, "a lock to read", site);
+	taken(lock, readers & WRITE_PHASE, since);
+}
+
+static void rwlock_write(pthread_rwlock_t *lock, uintptr_t site)
 {
 	uint64_t since = self->clock;
 	bool waited = false;
+	unsigned readers;
 
 	schedule_point();
-	for (;;) {
-		unsigned readers;
-		int result;
-
-		if (how == HOW_TRY)
-			TOUCH(lock->__data.__readers, ACCESS_READ, site); /* the compare-and-swap's expectation */
-		else
-			TOUCH(lock->__data.__cur_writer, ACCESS_READ, site);
-		if (writes || how == HOW_LOCK)
-			TOUCH(lock->__data.__flags, ACCESS_READ, site);
-		readers = *(volatile unsigned *)&lock->__data.__readers;
-		if (how == HOW_LOCK)
-			TOUCH(lock->__data.__readers, ACCESS_RMW, site);
-		result = writes ? real(pthread_rwlock_trywrlock)(lock) : real(pthread_rwlock_tryrdlock)(lock);
-		if (result == 0) {
-			/* A writer that finds no phase of its own begins one; a try does all of it in one step. */
-			if (how == HOW_TRY || writes == !(readers & WRITE_PHASE))
-				TOUCH(lock->__data.__readers, ACCESS_RMW, site);
-			rwlock_had(lock, writes, readers, site);
-			taken(lock, waited, since);
-			return 0;
-		}
-		if (result != EBUSY || how == HOW_TRY)
-			return result;
+	(void)LOAD_WRITER();
+	readers = *word(&lock->__data.__readers, ACCESS_RMW, site);
+	lock->__data.__readers |= WRITER;
+	while (readers & WRITER) { /* another writer is first */
 		waited = true;
-		TOUCH(lock->__data.__wrphase_futex, ACCESS_READ, site);
-		/* Others may have run meanwhile, and given it back. */
-		result = writes ? real(pthread_rwlock_trywrlock)(lock) : real(pthread_rwlock_tryrdlock)(lock);
-		if (result == 0) {
-			rwlock_had(lock, writes, readers, site);
-			taken(lock, waited, since);
-			return 0;
-		}
-		if (!schedule_block(lock, writes ? "a lock to write" : "a lock to read", deadline, site))
-			return ETIMEDOUT;
+		rwlock_sleep(&lock->__data.__writers_futex, 1, "a lock to write", site);
+		readers = LOAD(__readers);
+		if (!(readers & WRITER) && !REPLACE(__readers, &readers, readers | WRITER))
+			readers |= WRITER;
 	}
+	/* Others may be asleep on it still: it stays awaited. */
+	STORE(__writers_futex, 1 | (waited ? AWAITED : 0));
+	while (!(readers & WRITE_PHASE)) {
+		if (readers >= READER) {
+			waited = true;
+			rwlock_sleep(&lock->__data.__wrphase_futex, 0, "readers to leave a lock", site);
+			break;
+		}
+		if (REPLACE(__readers, &readers, readers | WRITER | WRITE_PHASE)) {
+			STORE(__wrphase_futex, 1);
+			break;
+		}
+	}
+	STORE_WRITER(self->core + 1);
+	taken(lock, waited, since);
+}
+
+static int rwlock_try_read(pthread_rwlock_t *lock, uintptr_t site)
+{
+	unsigned readers, new;
+
+	schedule_point();
+	readers = LOAD(__readers);
+	do {
+		if ((readers & WRITE_PHASE) && (readers & WRITER))
+			return EBUSY;
+		new = (readers + READER) & ~WRITE_PHASE;
+	} while (!REPLACE(__readers, &readers, new));
+	if (readers & WRITE_PHASE)
+		rwlock_let_readers(lock, site);
+	taken(lock, false, self->clock);
+	return 0;
+}
+
+static int rwlock_try_write(pthread_rwlock_t *lock, uintptr_t site)
+{
+	unsigned readers;
+
+	schedule_point();
+	readers = LOAD(__readers);
+	(void)LOAD(__flags);
+	do {
+		if ((readers & WRITER) || readers >= READER)
+			return EBUSY;
+	} while (!REPLACE(__readers, &readers, readers | WRITER | WRITE_PHASE));
+	STORE(__writers_futex, 1);
+	if (!(readers & WRITE_PHASE))
+		STORE(__wrphase_futex, 1);
+	STORE_WRITER(self->core + 1);
+	taken(lock, false, self->clock);
+	return 0;
+}
+
+static void rwlock_end_write(pthread_rwlock_t *lock, uintptr_t site)
+{
+	unsigned readers;
+	bool awaited;
+
+	STORE_WRITER(0);
+	awaited = EXCHANGE(__writers_futex, 0) & AWAITED;
+	(void)LOAD(__flags);
+	readers = LOAD(__readers);
+	while (!REPLACE(__readers, &readers, (readers ^ WRITER) ^ (readers >= READER ? WRITE_PHASE : 0)))
+		;
+	if (readers >= READER)
+		rwlock_let_readers(lock, site);
+	if (awaited)
+		schedule_wake(&lock->__data.__writers_futex, 1);
+}
+
+static void rwlock_end_read(pthread_rwlock_t *lock, uintptr_t site)
+{
+	unsigned readers = LOAD(__readers), new;
+
+	do {
+		new = readers - READER;
+		if (new < READER && (new & WRITER))
+			new |= WRITE_PHASE; /* the last to leave gives the turn to the writer that waits */
+	} while (!REPLACE(__readers, &readers, new));
+	if ((new & WRITE_PHASE) && !(readers & WRITE_PHASE) && (EXCHANGE(__wrphase_futex, 1) & AWAITED))
+		schedule_wake(&lock->__data.__wrphase_futex, UINT_MAX);
 }
 
 int pthread_rwlock_rdlock(pthread_rwlock_t *lock)
 {
-	return self ? rwlock_lock(lock, false, HOW_LOCK, 0, SITE) : real(pthread_rwlock_rdlock)(lock);
+	if (!self)
+		return real(pthread_rwlock_rdlock)(lock);
+	rwlock_read(lock, SITE);
+	return 0;
 }
 
 int pthread_rwlock_wrlock(pthread_rwlock_t *lock)
 {
-	return self ? rwlock_lock(lock, true, HOW_LOCK, 0, SITE) : real(pthread_rwlock_wrlock)(lock);
+	if (!self)
+		return real(pthread_rwlock_wrlock)(lock);
+	rwlock_write(lock, SITE);
+	return 0;
 }
 
 int pthread_rwlock_tryrdlock(pthread_rwlock_t *lock)
 {
-	return self ? rwlock_lock(lock, false, HOW_TRY, 0, SITE) : real(pthread_rwlock_tryrdlock)(lock);
+	return self ? rwlock_try_read(lock, SITE) : real(pthread_rwlock_tryrdlock)(lock);
 }
 
 int pthread_rwlock_trywrlock(pthread_rwlock_t *lock)
 {
-	return self ? rwlock_lock(lock, true, HOW_TRY, 0, SITE) : real(pthread_rwlock_trywrlock)(lock);
-}
-
-int pthread_rwlock_timedrdlock(pthread_rwlock_t *restrict lock, const struct timespec *restrict deadline)
-{
-	return self ? rwlock_lock(lock, false, HOW_LOCK, time_deadline(deadline), SITE)
-	            : real(pthread_rwlock_timedrdlock)(lock, deadline);
-}
-
-int pthread_rwlock_timedwrlock(pthread_rwlock_t *restrict lock, const struct timespec *restrict deadline)
-{
-	return self ? rwlock_lock(lock, true, HOW_LOCK, time_deadline(deadline), SITE)
-	            : real(pthread_rwlock_timedwrlock)(lock, deadline);
+	return self ? rwlock_try_write(lock, SITE) : real(pthread_rwlock_trywrlock)(lock);
 }
 
 int pthread_rwlock_unlock(pthread_rwlock_t *lock)
 {
 	uintptr_t site = SITE;
-	int result;
 
 	if (!self)
 		return real(pthread_rwlock_unlock)(lock);
 	schedule_point();
-	TOUCH(lock->__data.__cur_writer, ACCESS_READ, site);
-	if (lock->__data.__cur_writer != 0) {
-		TOUCH(lock->__data.__cur_writer, ACCESS_WRITE, site);
-		TOUCH(lock->__data.__writers_futex, ACCESS_RMW, site);
-		TOUCH(lock->__data.__flags, ACCESS_READ, site);
-	}
-	TOUCH(lock->__data.__readers, ACCESS_READ, site);
-	TOUCH(lock->__data.__readers, ACCESS_RMW, site);
-	result = real(pthread_rwlock_unlock)(lock);
-	schedule_wake(lock, UINT_MAX);
-	return result;
+	if (LOAD_WRITER() == self->core + 1)
+		rwlock_end_write(lock, site);
+	else
+		rwlock_end_read(lock, site);
+	return 0;
+}
+
+int pthread_rwlock_timedrdlock(pthread_rwlock_t *restrict lock, const struct timespec *restrict deadline)
+{
+	if (self)
+		end_hang("pthread_rwlock_timedrdlock is not modelled");
+	return real(pthread_rwlock_timedrdlock)(lock, deadline);
+}
+
+int pthread_rwlock_timedwrlock(pthread_rwlock_t *restrict lock, const struct timespec *restrict deadline)
+{
+	if (self)
+		end_hang("pthread_rwlock_timedwrlock is not modelled");
+	return real(pthread_rwlock_timedwrlock)(lock, deadline);
 }
 
 /* ---- Spin locks -------------------------------------------------------------------------------------------------- */
