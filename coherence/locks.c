@@ -557,6 +557,8 @@ int pthread_barrier_wait(pthread_barrier_t *place)
 	TOUCH(barrier->arrived, ACCESS_RMW, site);
 	round = barrier->round;
 	if (++barrier->arrived == barrier->count) {
+		TOUCH(barrier->arrived, ACCESS_WRITE, site);
+		TOUCH(barrier->round, ACCESS_WRITE, site);
 		barrier->arrived = 0;
 		barrier->round++;
 		schedule_wake(place, UINT_MAX);
@@ -582,11 +584,13 @@ int pthread_once(pthread_once_t *once, void (*function)(void))
 		return real(pthread_once)(once, function);
 	schedule_point();
 	TOUCH(*once, ACCESS_READ, site);
-	while (*(volatile int *)once == ONCE_RUNNING)
+	while (*(volatile int *)once == ONCE_RUNNING) {
 		schedule_block(once, "an initialisation", 0, site);
+		TOUCH(*once, ACCESS_READ, site);
+	}
 	if (*(volatile int *)once == ONCE_DONE)
 		return 0;
-	*(volatile int *)once = ONCE_RUNNING;
+	*(volatile int *)once = ONCE_RUNNING; /* before the access, in which others may run */
 	TOUCH(*once, ACCESS_RMW, site);
 	function();
 	TOUCH(*once, ACCESS_WRITE, site);
@@ -599,11 +603,13 @@ int pthread_once(pthread_once_t *once, void (*function)(void))
 static bool semaphore_wait(sem_t *semaphore, uint64_t deadline, uintptr_t site)
 {
 	schedule_point();
-	access_memory(semaphore, sizeof(uint64_t), ACCESS_RMW, site);
-	while (real(sem_trywait)(semaphore) != 0)
+	for (;;) {
+		access_memory(semaphore, sizeof(uint64_t), ACCESS_RMW, site);
+		if (real(sem_trywait)(semaphore) == 0)
+			return true;
 		if (!schedule_block(semaphore, "a semaphore", deadline, site))
 			return false;
-	return true;
+	}
 }
 
 int sem_wait(sem_t *semaphore)

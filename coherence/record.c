@@ -18,6 +18,7 @@
 
 #define LINES_MAX  200
 #define SITES_MAX  200
+#define FIELDS_MAX 400
 #define PLACES_MAX 8
 
 static const char *kind_names[COHERENCE_OPERATIONS_MAX] = {"between"};
@@ -311,6 +312,112 @@ static void write_sites(FILE *file)
 	fprintf(file, "],\n");
 }
 
+/* What one piece of code met at one field of one type. */
+struct field {
+	const char *type;
+	uintptr_t allocated, address; /* where there is no type */
+	int64_t offset;               /* -1: of no interest */
+	uintptr_t site;
+	struct classes classes;
+	uint64_t score;
+};
+
+static int by_field(const void *left, const void *right)
+{
+	const struct field *a = left, *b = right;
+	int types = strcmp(a->type ? a->type : "", b->type ? b->type : "");
+
+	if (types != 0)
+		return types;
+	if (a->allocated != b->allocated)
+		return a->allocated < b->allocated ? -1 : 1;
+	if (a->address != b->address)
+		return a->address < b->address ? -1 : 1;
+	if (a->offset != b->offset)
+		return a->offset < b->offset ? -1 : 1;
+	return (a->site > b->site) - (a->site < b->site);
+}
+
+static int hotter_field(const void *left, const void *right)
+{
+	const struct field *a = left, *b = right;
+
+	if (a->score != b->score)
+		return a->score < b->score ? 1 : -1;
+	return by_field(left, right);
+}
+
+#define FIELDS_OF_BYTES_MAX 4096
+
+static struct field field_of(const struct line *line, const struct line_site *site)
+{
+	uintptr_t touched = directory_address(line) +
+	                    (unsigned)__builtin_ctz(site->words) * (settings.line_bytes / WORDS_PER_LINE);
+	struct field field = {.offset = -1, .site = names_in_file(site->site)};
+	size_t length;
+	struct place place;
+
+	add_site(&field.classes, site);
+	field.score = transactions(&field.classes);
+	names_at(touched, touched + settings.line_bytes / WORDS_PER_LINE, &place, 1);
+	field.type = place.type;
+	if (!place.type && place.kind == PLACE_HEAP)
+		field.allocated = place.site;
+	if (!place.type && place.kind == PLACE_STATIC)
+		field.address = place.address;
+	length = place.type ? strlen(place.type) : 0;
+	if ((place.kind == PLACE_HEAP || place.type) && place.end - place.first <= FIELDS_OF_BYTES_MAX &&
+	    !(length > 2 && strcmp(place.type + length - 2, "[]") == 0))
+		field.offset = touched > place.first ? (int64_t)(touched - place.first) : 0;
+	return field;
+}
+
+static void write_fields(FILE *file)
+{
+	struct field *fields;
+	size_t count = 0, merged = 0;
+
+	for (struct line *line = directory_first(); line; line = line->next)
+		count += count_sites(line);
+	fields = memory_take((count + 1) * sizeof(*fields));
+	count = 0;
+	for (struct line *line = directory_first(); line; line = line->next) {
+		for (const struct line_site *site = line->detail ? line->detail->sites : NULL; site; site = site->next) {
+			struct classes classes = {0};
+
+			add_site(&classes, site);
+			if (transactions(&classes) > 0)
+				fields[count++] = field_of(line, site);
+		}
+	}
+	qsort(fields, count, sizeof(*fields), by_field);
+	for (size_t i = 0; i < count; i++) {
+		if (merged > 0 && by_field(&fields[merged - 1], &fields[i]) == 0) {
+			for (unsigned class = 0; class < COHERENCE_CLASSES; class++)
+				fields[merged - 1].classes.of[class] += fields[i].classes.of[class];
+			fields[merged - 1].score += fields[i].score;
+		} else {
+			fields[merged++] = fields[i];
+		}
+	}
+	qsort(fields, merged, sizeof(*fields), hotter_field);
+	fprintf(file, "\"fields\": [");
+	for (size_t i = 0; i < merged && i < FIELDS_MAX; i++) {
+		fprintf(file, "%s\n  {\"site\": %zu, ", i ? "," : "", (size_t)fields[i].site);
+		write_classes(file, &fields[i].classes);
+		if (fields[i].type)
+			fprintf(file, ", \"type\": \"%s\"", fields[i].type);
+		if (fields[i].allocated)
+			fprintf(file, ", \"allocated\": %zu", (size_t)fields[i].allocated);
+		if (fields[i].address)
+			fprintf(file, ", \"address\": %zu", (size_t)fields[i].address);
+		if (fields[i].offset >= 0)
+			fprintf(file, ", \"offset\": %lld", (long long)fields[i].offset);
+		fprintf(file, "}");
+	}
+	fprintf(file, "],\n");
+}
+
 struct hot_lock {
 	const struct lock *lock;
 	unsigned made;
@@ -412,6 +519,7 @@ bool coherence_record(const char *path, const char *subject, char *error, size_t
 		write_operations(file);
 		write_lines(file);
 		write_sites(file);
+		write_fields(file);
 		write_locks(file);
 		write_unseen(file);
 		fprintf(file, "}\n");

@@ -29,6 +29,12 @@
  *         which code met it: return addresses (the access is just before), the eighths of the line it touched, hottest first
  *     } ],
  *   "sites": [ { "site": 4660, "true": n, ... "upgrade_false": n } ],   hottest first, over all lines; at most 200
+ *   "fields": [                               over all lines, by what was touched and by which code; hottest first; at most 400
+ *     { "site": 4660, "true": n, ..., "upgrade_false": n, "type": "struct shard[]", "offset": 40 }
+ *         type: as above, or absent: then "allocated": the site of the allocation, or "address", or neither. offset: of the
+ *         first eighth of a line that was touched, from the object's first byte; absent for arrays (types that end in [])
+ *         and for objects of more than 4 KiB
+ *   ],
  *   "locks": [ { "objects": [ as above, one ], "locks": n, "waits": n, "handovers": n, "wait_cycles": n } ],  most waited for first
  *   "unseen": [ "libsodium", ... ]            libraries that are linked, whose accesses are not seen
  * }
