@@ -132,6 +132,8 @@ void coherence_operation_name(unsigned kind, const char *name);
 /* What lies at `object` is called `type` in records: a type's name ("struct shard") where it has one. It counts from the
  * address, whether it lies in the heap or not, until the block is freed. `type` is kept. */
 void coherence_object(const void *object, size_t bytes, const char *type);
+/* The same for an array, whose elements are of `element_bytes`: "struct shard[]". */
+void coherence_objects(const void *first, size_t bytes, size_t element_bytes, const char *type);
 
 /* A place to switch threads: the only one of schedule coop, but for blocking. */
 void coherence_yield(void);

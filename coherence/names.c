@@ -14,7 +14,7 @@
 /* By their first address; the newest of an address replaces what was there before. */
 struct named {
 	uintptr_t first;
-	size_t bytes;
+	size_t bytes, element_bytes;
 	const char *type;
 	uintptr_t site;
 	uint64_t order; /* of naming: newer names are truer */
@@ -79,11 +79,12 @@ void names_freed(const void *block)
 	}
 }
 
-void names_object(const void *object, size_t bytes, const char *type)
+void names_object(const void *object, size_t bytes, size_t element_bytes, const char *type)
 {
 	struct named *named = add(&objects, (uintptr_t)object);
 
 	named->bytes = bytes;
+	named->element_bytes = element_bytes;
 	named->type = type;
 }
 
@@ -230,6 +231,7 @@ static unsigned named_at(unsigned which, uintptr_t first, uintptr_t end, struct 
 			.first = named->first,
 			.end = named->first + named->bytes,
 			.type = named->type,
+			.element_bytes = named->element_bytes,
 			.site = block ? names_in_file(block->site) : 0,
 			.address = names_in_file(named->first),
 		};

@@ -21,6 +21,7 @@ struct place {
 	enum place_kind kind;
 	uintptr_t first, end;  /* the object's, or the block's */
 	const char *type;      /* NULL: the program did not tell */
+	size_t element_bytes;  /* 0: no array */
 	uintptr_t site;        /* heap: who allocated it; as in the ELF file */
 	uintptr_t address;     /* static: as in the ELF file */
 	unsigned core;         /* stack */
@@ -28,7 +29,8 @@ struct place {
 
 void names_block(const void *block, size_t bytes, uintptr_t site);
 void names_freed(const void *block);
-void names_object(const void *object, size_t bytes, const char *type);
+/* element_bytes: of an array's elements; 0: it is none. */
+void names_object(const void *object, size_t bytes, size_t element_bytes, const char *type);
 
 /* Where code or static memory of the program lies in its ELF file; 0 for what is elsewhere. */
 uintptr_t names_in_file(uintptr_t address);

@@ -160,6 +160,8 @@ static void write_places(FILE *file, uintptr_t first, uintptr_t end)
 		}
 		if (place->type)
 			fprintf(file, ", \"type\": \"%s\"", place->type);
+		if (place->element_bytes)
+			fprintf(file, ", \"element_bytes\": %zu", place->element_bytes);
 		fprintf(file, "}");
 	}
 	fprintf(file, "]");
@@ -347,28 +349,28 @@ static int hotter_field(const void *left, const void *right)
 	return by_field(left, right);
 }
 
+/* Offsets into larger objects say little, and are many. */
 #define FIELDS_OF_BYTES_MAX 4096
 
 static struct field field_of(const struct line *line, const struct line_site *site)
 {
-	uintptr_t touched = directory_address(line) +
-	                    (unsigned)__builtin_ctz(site->words) * (settings.line_bytes / WORDS_PER_LINE);
+	unsigned word_bytes = settings.line_bytes / WORDS_PER_LINE;
+	uintptr_t touched = directory_address(line) + (unsigned)__builtin_ctz(site->words) * word_bytes;
 	struct field field = {.offset = -1, .site = names_in_file(site->site)};
-	size_t length;
 	struct place place;
+	size_t bytes;
 
 	add_site(&field.classes, site);
 	field.score = transactions(&field.classes);
-	names_at(touched, touched + settings.line_bytes / WORDS_PER_LINE, &place, 1);
+	names_at(touched, touched + word_bytes, &place, 1);
 	field.type = place.type;
 	if (!place.type && place.kind == PLACE_HEAP)
 		field.allocated = place.site;
 	if (!place.type && place.kind == PLACE_STATIC)
 		field.address = place.address;
-	length = place.type ? strlen(place.type) : 0;
-	if ((place.kind == PLACE_HEAP || place.type) && place.end - place.first <= FIELDS_OF_BYTES_MAX &&
-	    !(length > 2 && strcmp(place.type + length - 2, "[]") == 0))
-		field.offset = touched > place.first ? (int64_t)(touched - place.first) : 0;
+	bytes = place.element_bytes ? place.element_bytes : place.end - place.first;
+	if ((place.kind == PLACE_HEAP || place.type) && bytes <= FIELDS_OF_BYTES_MAX)
+		field.offset = touched > place.first ? (int64_t)((touched - place.first) % bytes) : 0;
 	return field;
 }
 

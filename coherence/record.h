@@ -23,7 +23,7 @@
  *         { "kind": "unknown" }
  *       ],
  *         type: absent where coherence_object did not tell; site: the return address of the allocation; offset: of the
- *         line's first byte in the object (negative where the object begins inside the line)
+ *         line's first byte in the object (negative where the object begins inside the line). Arrays have "element_bytes".
  *       "heat": [ { "core": 1, "reads": [8 numbers], "writes": [8 numbers] } ],     per eighth of the line
  *       "sites": [ { "site": 4660, "true": n, ..., "upgrade_false": n, "words": [first, last] } ]
  *         which code met it: return addresses (the access is just before), the eighths of the line it touched, hottest first
@@ -32,8 +32,8 @@
  *   "fields": [                               over all lines, by what was touched and by which code; hottest first; at most 400
  *     { "site": 4660, "true": n, ..., "upgrade_false": n, "type": "struct shard[]", "offset": 40 }
  *         type: as above, or absent: then "allocated": the site of the allocation, or "address", or neither. offset: of the
- *         first eighth of a line that was touched, from the object's first byte; absent for arrays (types that end in [])
- *         and for objects of more than 4 KiB
+ *         first eighth of a line that was touched, from the first byte of the object, or of the array's element; absent for
+ *         objects of more than 4 KiB
  *   ],
  *   "locks": [ { "objects": [ as above, one ], "locks": n, "waits": n, "handovers": n, "wait_cycles": n } ],  most waited for first
  *   "unseen": [ "libsodium", ... ]            libraries that are linked, whose accesses are not seen

@@ -234,8 +234,13 @@ void coherence_operation(unsigned kind)
 
 void coherence_object(const void *object, size_t bytes, const char *type)
 {
-	if (object && bytes)
-		names_object(object, bytes, type);
+	coherence_objects(object, bytes, 0, type);
+}
+
+void coherence_objects(const void *first, size_t bytes, size_t element_bytes, const char *type)
+{
+	if (first && bytes)
+		names_object(first, bytes, element_bytes, type);
 }
 
 void coherence_yield(void)
