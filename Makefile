@@ -139,9 +139,12 @@ $(BUILD)/libcoherence.a: $(COHERENCE_RUNTIME)
 $(BUILD)/libstudy.a: $(UNDER_STUDY)
 	rm -f $@ && ar rcs $@ $^
 
+LINK_STUDY = $(CC) $(FLAGS) -pie -Wl,--wrap=main -o $@ $^ $(LDFLAGS) $(STUDY_LIBS) -lm -ldl
+
 # Runs one cell of `capacitor coherence`.
-$(BUILD)/subject: $(call object,coherence/subject.c harness/workload.c harness/options.c) $(BUILD)/libstudy.a $(BUILD)/libcoherence.a
-	$(CC) $(FLAGS) -pie -Wl,--wrap=main -o $@ $^ $(LDFLAGS) $(STUDY_LIBS) -lm -ldl
+SUBJECT_OBJECTS := $(call object,coherence/subject.c harness/workload.c harness/options.c)
+$(BUILD)/subject: $(SUBJECT_OBJECTS) $(BUILD)/libstudy.a $(BUILD)/libcoherence.a
+	$(LINK_STUDY)
 endif
 
 # ---- Building ---------------------------------------------------------------------------------------------------
@@ -305,6 +308,21 @@ $(BROKEN)/%.c.o: %.c $(BROKEN)/$(BUG_FILE) | $(BUILD)/build_info.h
 	@mkdir -p $(@D)
 	$(CC) -I$(BROKEN) $(C_FLAGS) $(if $(filter impl/%,$<),-DIMPLEMENTATION_NAME=$(word 2,$(subst /, ,$<))) -c -o $@ \
 	  $(if $(filter $(BUG_FILE),$<),$(BROKEN)/)$<
+	$(AFTER)
+
+# Under the observatory.
+ifeq ($(CONF),coherence)
+$(BROKEN)/%.c.o: private FLAGS += $(INSTRUMENT)
+$(BROKEN)/%.c.o: private AFTER = objcopy --redefine-syms=coherence/calls.symbols $@
+$(BROKEN)/impl/rcu/%: private FLAGS += $(WITH_urcu)
+$(BROKEN)/impl/ck_hs/%: private FLAGS += $(WITH_ck)
+
+$(BROKEN)/libstudy.a: $(patsubst %,$(BROKEN)/%.o,$(BROKEN_SOURCES)) $(filter-out $(call object,$(BROKEN_SOURCES)),$(UNDER_STUDY))
+	rm -f $@ && ar rcs $@ $^
+
+$(BROKEN)/subject: $(SUBJECT_OBJECTS) $(BROKEN)/libstudy.a $(BUILD)/libcoherence.a
+	$(LINK_STUDY)
+endif
 
 $(BROKEN)/libcapacitor.a: $(patsubst %,$(BROKEN)/%.o,$(BROKEN_SOURCES)) \
                           $(filter-out $(call object,$(BROKEN_SOURCES)),$(LIBRARY_OBJECTS))
@@ -368,6 +386,19 @@ plots: $(BUILD)/capacitor ## draw the plots and the report of a run again (RUN=r
 .PHONY: bench
 bench: $(BUILD)/capacitor ## one benchmark (ARGS='--suite basic ...')
 	@$(BUILD)/capacitor bench $(ARGS)
+
+# ---- The observatory ----------------------------------------------------------------------------------------------
+
+.PHONY: coherence coherence-subject gate gate-controls
+coherence-subject: $(BUILD)/packages
+	@$(MAKE) -s CONF=coherence build/coherence-$(notdir $(CC))/subject
+coherence: $(BUILD)/capacitor coherence-subject ## coherence misses, true and false, on virtual cores (ARGS='--impl rcu ...')
+	@$(BUILD)/capacitor coherence $(ARGS)
+gate: $(BUILD)/capacitor coherence-subject ## coherence misses against the baseline, exactly (ARGS=--write renews it)
+	@$(BUILD)/capacitor gate $(ARGS)
+
+gate-controls: $(BUILD)/capacitor coherence-subject ## plant misses and see the gate turn red, naming the field
+	@mk/gate-controls
 
 .PHONY: clean
 clean: ## remove build/ (results/ stays)

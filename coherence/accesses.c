@@ -13,10 +13,11 @@
 #include "coherence/counts.h"
 #include "coherence/seen.h"
 
-static unsigned granule_shift, line_mask;
+static unsigned line_shift, line_mask, granule_shift;
 
 void access_init(void)
 {
+	line_shift = (unsigned)__builtin_ctz(settings.line_bytes);
 	line_mask = settings.line_bytes - 1;
 	granule_shift = settings.line_bytes == 128;
 }
@@ -82,13 +83,13 @@ static inline uint64_t granules_of(unsigned first, unsigned last)
 
 void access_memory(const volatile void *address, size_t bytes, enum access access, uintptr_t site)
 {
-	uintptr_t from = (uintptr_t)address + settings.shift_bytes;
+	uintptr_t from = (uintptr_t)address + settings.shift_bytes; /* as directory_key() counts */
 
 	while (bytes > 0) {
 		unsigned offset = (unsigned)from & line_mask;
 		size_t here = line_mask + 1 - offset < bytes ? line_mask + 1 - offset : bytes;
 
-		access_line(self, directory_key(from - settings.shift_bytes),
+		access_line(self, from >> line_shift,
 		            granules_of(offset >> granule_shift, (offset + (unsigned)here - 1) >> granule_shift), access, site);
 		from += here;
 		bytes -= here;

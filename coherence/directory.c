@@ -11,7 +11,10 @@
 #define COPIES_IN_A_LIST 4
 
 static struct {
-	struct line **slot; /* open addressing, at most half full */
+	struct slot {
+		uint64_t key;
+		struct line *line; /* NULL: free */
+	} *slot; /* open addressing, at most half full */
 	uint64_t slots, lines;
 	struct line *first, **last;
 	unsigned line_shift, granule_shift;
@@ -28,35 +31,36 @@ void directory_init(unsigned line_bytes, unsigned shift_bytes, directory_lost *l
 	directory.shift_bytes = shift_bytes;
 	directory.lost = lost;
 	directory.slots = FIRST_TABLE;
-	directory.slot = memory_take(directory.slots * sizeof(struct line *));
+	directory.slot = memory_take(directory.slots * sizeof(struct slot));
 	directory.last = &directory.first;
 }
 
-static struct line **slot_of(uint64_t key)
+static struct slot *slot_of(uint64_t key)
 {
-	uint64_t at = key * UINT64_C(0x9E3779B97F4A7C15) >> 20;
+	uint64_t mask = directory.slots - 1, at = key * UINT64_C(0x9E3779B97F4A7C15) >> 20;
 
-	while (directory.slot[at & (directory.slots - 1)] && directory.slot[at & (directory.slots - 1)]->key != key)
+	while (directory.slot[at & mask].line && directory.slot[at & mask].key != key)
 		at++;
-	return &directory.slot[at & (directory.slots - 1)];
+	return &directory.slot[at & mask];
 }
 
 static void grow(void)
 {
 	directory.slots *= 2;
-	directory.slot = memory_take(directory.slots * sizeof(struct line *));
+	directory.slot = memory_take(directory.slots * sizeof(struct slot));
 	for (struct line *line = directory.first; line; line = line->next)
-		*slot_of(line->key) = line;
+		*slot_of(line->key) = (struct slot){line->key, line};
 }
 
 struct line *directory_find(uint64_t key)
 {
-	return directory.slots ? *slot_of(key) : NULL;
+	return directory.slots ? slot_of(key)->line : NULL;
 }
 
 struct line *directory_line(uint64_t key)
 {
-	struct line **slot = slot_of(key), *line = *slot;
+	struct slot *slot = slot_of(key);
+	struct line *line = slot->line;
 
 	if (line)
 		return line;
@@ -64,7 +68,8 @@ struct line *directory_line(uint64_t key)
 		grow();
 		slot = slot_of(key);
 	}
-	*slot = line = memory_take(sizeof(*line));
+	line = memory_take(sizeof(*line));
+	*slot = (struct slot){key, line};
 	line->key = key;
 	line->owner = NO_OWNER;
 	line->made = (uint32_t)directory.lines++;
@@ -137,16 +142,6 @@ uint64_t directory_lines(void)
 }
 
 /* ---- Transactions ------------------------------------------------------------------------------------------------ */
-
-static unsigned first_word(uint64_t granules)
-{
-	return (unsigned)__builtin_ctzll(granules) / 8;
-}
-
-static unsigned last_word(uint64_t granules)
-{
-	return (63 - (unsigned)__builtin_clzll(granules)) / 8;
-}
 
 static struct line_site *site_of(struct line *line, uintptr_t site)
 {
@@ -294,14 +289,6 @@ bool directory_transact(struct line *line, struct copy *copy, uint64_t granules,
 		meet(copy, operation);
 	}
 	return true;
-}
-
-void directory_heat(struct copy *copy, uint64_t granules, enum access access)
-{
-	uint32_t *of = access == ACCESS_READ ? copy->heat->reads : copy->heat->writes;
-
-	for (unsigned word = first_word(granules); word <= last_word(granules); word++)
-		of[word]++;
 }
 
 /* ---- Measuring --------------------------------------------------------------------------------------------------- */

@@ -124,7 +124,24 @@ static inline void directory_use(struct line *line, struct copy *copy, uint64_t 
 		directory_judge(copy, missed);
 }
 
-void directory_heat(struct copy *copy, uint64_t granules, enum access access);
+static inline unsigned first_word(uint64_t granules)
+{
+	return (unsigned)__builtin_ctzll(granules) / 8;
+}
+
+static inline unsigned last_word(uint64_t granules)
+{
+	return (63 - (unsigned)__builtin_clzll(granules)) / 8;
+}
+
+static inline void directory_heat(struct copy *copy, uint64_t granules, enum access access)
+{
+	uint32_t *of = access == ACCESS_READ ? copy->heat->reads : copy->heat->writes;
+
+	for (unsigned word = first_word(granules); word <= last_word(granules); word++)
+		of[word]++;
+}
+
 struct line_detail *directory_detail(struct line *line);
 
 /* Counters to zero, open misses forgotten: they belong to what was before. */

@@ -23,7 +23,7 @@ enum thread_state {
 };
 
 /* Lines that a thread used last, so that an access that hits finds its line without a search. */
-#define RECENT_LINES 2048
+#define RECENT_LINES 4096
 
 struct recent {
 	uint64_t key;

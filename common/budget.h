@@ -31,6 +31,7 @@
 #include <stdint.h>
 
 #include "common/atomics.h"
+#include "common/layout.h"
 
 struct budget {
 	/* Read by every writer, written by resize and by tables that grow. */
@@ -50,6 +51,13 @@ struct budget {
 	_Atomic int64_t retired_peak_bytes;
 	_Atomic int64_t pinned_bytes; /* those of retired_bytes that wait for a pin */
 };
+
+LAYOUT_TOGETHER(struct budget, capacity_bytes, reserve_share, "read by every writer, written by resize and growing tables");
+LAYOUT_TOGETHER(struct budget, live_bytes, live_entries, "one store writes both");
+LAYOUT_TOGETHER(struct budget, retired_bytes, pinned_bytes, "who retires or reclaims writes these, and seldom one alone");
+LAYOUT_APART(struct budget, reserve_share, live_bytes, "most stores write live, and all read the limits");
+LAYOUT_APART(struct budget, live_entries, retired_bytes, "reclaiming does not disturb who only adds");
+LAYOUT_OWN_LINES(struct budget, "what stands beside it in a cache is read by every operation");
 
 static inline int64_t budget_tables(struct budget *budget)
 {

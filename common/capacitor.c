@@ -213,6 +213,7 @@ static struct capacitor *cache_init(const struct implementation *implementation,
 	if (!cache)
 		return NULL;
 	memset(cache, 0, bytes);
+	layout_object(cache, struct capacitor);
 	cache->implementation = implementation;
 	cache->config = *config;
 	cache->visit_marks = policy_visit_marks(config->policy);
@@ -231,6 +232,7 @@ static struct capacitor *cache_init(const struct implementation *implementation,
 		cache_fini(cache);
 		return NULL;
 	}
+	layout_objects(cache->handles, struct capacitor_handle *, config->threads_max * sizeof *cache->handles);
 	return cache;
 }
 
@@ -309,6 +311,7 @@ static struct capacitor_handle *slot_take(struct capacitor *cache, bool *first)
 		if (!handle)
 			return NULL;
 		memset(handle, 0, bytes);
+		layout_object(handle, struct capacitor_handle);
 		handle->implementation = cache->implementation;
 		handle->cache = cache;
 		handle->slot = slot;

@@ -2,11 +2,41 @@
 /* Statistics counters in three layouts; see counters.h. */
 #include "common/counters.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-static_assert(COUNTERS * sizeof(uint64_t) <= LINE_PAIR_BYTES, "a thread's padded counters fit a pair of lines");
+#include "common/layout.h"
+
+/* What the memory is an array of, in each layout. */
+struct global_counter {
+	alignas(LINE_PAIR_BYTES) _Atomic uint64_t of_all;
+};
+struct packed_counter {
+	_Atomic uint64_t of_thread;
+};
+struct padded_counters {
+	alignas(LINE_PAIR_BYTES) _Atomic uint64_t of_stat[COUNTERS];
+};
+
+LAYOUT_OWN_LINES(struct global_counter, "adding to one does not delay who adds to another");
+LAYOUT_SPAN(struct packed_counter, of_thread, of_thread, 8, "threads side by side, eight to a line: the false-sharing baseline");
+LAYOUT_TOGETHER(struct padded_counters, of_stat, of_stat, "an operation writes several");
+LAYOUT_OWN_LINES(struct padded_counters, "a thread's own");
+
+static void name_memory(const struct counters *counters, enum capacitor_counters layout, size_t bytes)
+{
+	switch (layout) {
+	case CAPACITOR_COUNTERS_GLOBAL:
+		layout_objects(counters->memory, struct global_counter, bytes);
+		break;
+	case CAPACITOR_COUNTERS_PACKED:
+		layout_objects(counters->memory, struct packed_counter, bytes);
+		break;
+	case CAPACITOR_COUNTERS_PADDED:
+		layout_objects(counters->memory, struct padded_counters, bytes);
+		break;
+	}
+}
 
 bool counters_init(struct counters *counters, enum capacitor_counters layout, unsigned threads)
 {
@@ -16,16 +46,16 @@ bool counters_init(struct counters *counters, enum capacitor_counters layout, un
 	switch (layout) {
 	case CAPACITOR_COUNTERS_GLOBAL:
 		counters->shared = true;
-		counters->stat_step = LINE_PAIR_BYTES;
+		counters->stat_step = sizeof(struct global_counter);
 		bytes = COUNTERS * counters->stat_step;
 		break;
 	case CAPACITOR_COUNTERS_PACKED:
-		counters->thread_step = sizeof(uint64_t);
+		counters->thread_step = sizeof(struct packed_counter);
 		counters->stat_step = threads * sizeof(uint64_t);
 		bytes = COUNTERS * counters->stat_step;
 		break;
 	case CAPACITOR_COUNTERS_PADDED:
-		counters->thread_step = LINE_PAIR_BYTES;
+		counters->thread_step = sizeof(struct padded_counters);
 		counters->stat_step = sizeof(uint64_t);
 		bytes = threads * counters->thread_step;
 		break;
@@ -35,6 +65,7 @@ bool counters_init(struct counters *counters, enum capacitor_counters layout, un
 	if (!counters->memory)
 		return false;
 	memset(counters->memory, 0, bytes);
+	name_memory(counters, layout, bytes);
 	return true;
 }
 

@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "common/atomics.h"
+#include "common/layout.h"
 
 /* marks: how often an entry was visited since it was last considered for eviction, in unary, so that racing hits cannot
  * overflow it; and whether it was ever pinned (never cleared: then its reclaimer has to look at the pins). */
@@ -53,7 +54,7 @@ struct entry {
 };
 
 static_assert(offsetof(struct entry, bytes) == 56, "an entry's header is 56 bytes");
-static_assert(offsetof(struct entry, marks) - offsetof(struct entry, hash) < 24, "what a hit reads lies together");
+LAYOUT_SPAN(struct entry, hash, marks, 24, "what a hit reads and the mark that it may write: in most blocks one line");
 
 /* A key with its hash, as operations pass it down. */
 struct key {

@@ -24,6 +24,7 @@
 #include "capacitor/cache.h"
 #include "common/atomics.h"
 #include "common/entry.h"
+#include "common/layout.h"
 
 #define FLIGHT_STRIPES 16
 
@@ -44,6 +45,9 @@ struct flight_stripe {
 	pthread_cond_t landed;
 	struct flight *flights;
 };
+
+LAYOUT_TOGETHER(struct flight_stripe, mutex, flights, "used by who holds the mutex");
+LAYOUT_OWN_LINES(struct flight_stripe, "stripes are for keys that have nothing to do with each other");
 
 struct flight_board {
 	struct flight_stripe stripe[FLIGHT_STRIPES];

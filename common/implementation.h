@@ -19,6 +19,7 @@
 #include "common/entry.h"
 #include "common/flight.h"
 #include "common/hash.h"
+#include "common/layout.h"
 #include "common/policy.h"
 
 /* The symbol of the implementation in this file: implementation_<folder>. */
@@ -99,6 +100,12 @@ struct capacitor {
 	struct flight_board flights;
 };
 
+LAYOUT_APART(struct capacitor, thread_key_made, budget, "every operation reads what is constant, and stores write the budget");
+LAYOUT_APART(struct capacitor, budget, threads_mutex, "entering and leaving do not disturb stores");
+LAYOUT_TOGETHER(struct capacitor, threads_mutex, pinned,
+                "rare paths share: entering, leaving, and burying what was ever pinned, which alone reads `handles`");
+LAYOUT_APART(struct capacitor, pinned, flights, "loading does not meet burying");
+
 /*
  * A thread inside a cache. The first lines are the thread's own; the pins are written by it and read by reclaimers, and
  * only when an entry was ever pinned: lines of their own.
@@ -119,5 +126,9 @@ struct capacitor_handle {
 };
 
 static_assert(CAPACITOR_PINS_MAX <= 64, "pins_used has a bit for each pin");
+LAYOUT_TOGETHER(struct capacitor_handle, implementation, next_victim,
+                "written by its thread; others read `taken` here, when they enter");
+LAYOUT_APART(struct capacitor_handle, next_victim, pins, "reclaimers read the pins of all threads");
+LAYOUT_OWN_LINES(struct capacitor_handle, "a thread's own");
 
 #endif

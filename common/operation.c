@@ -49,6 +49,7 @@ struct entry *operation_entry(struct capacitor_handle *handle, const struct key 
 		entry = malloc(block_bytes);
 	if (!entry)
 		return NULL;
+	layout_block(entry, struct entry, block_bytes);
 	entry->hash = key->hash;
 	entry->expires_ns = expires_ns;
 	entry->value_bytes = (uint32_t)value_bytes;

@@ -289,6 +289,7 @@ bool policy_init(struct policy *policy, enum capacitor_policy kind, size_t expec
 		if (!policy->ghost.slots)
 			return false;
 		memset(policy->ghost.slots, 0, bytes);
+		layout_objects(policy->ghost.slots, struct ghost_slot, bytes);
 	}
 	return true;
 }

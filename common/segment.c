@@ -50,6 +50,7 @@ static void table_grow(struct segment *segment, struct capacitor_handle *handle)
 		budget_table_give(&cache->budget, bytes);
 		return;
 	}
+	layout_objects(chains, struct entry *, bytes);
 	segment->chains = chains;
 	segment->chain_mask = 2 * old_chains - 1;
 	for (size_t i = 0; i < old_chains; i++) {
@@ -170,6 +171,7 @@ enum capacitor_result segment_init(struct segment *segment, struct capacitor *ca
 		segment->chains = NULL;
 		return CAPACITOR_NO_MEMORY;
 	}
+	layout_objects(segment->chains, struct entry *, chains * sizeof *segment->chains);
 	fetch_add_relaxed(&cache->budget.table_bytes, chains * sizeof *segment->chains + /* relaxed: an amount */
 	                  policy_table_bytes(cache->config.policy, expected_entries));
 	return CAPACITOR_OK;

@@ -13,8 +13,10 @@
 #include "common/operation.h"
 
 struct segment {
+	/* All that a hit needs (but for lru); written when the table grows. */
 	struct entry **chains;
 	size_t chain_mask;
+	/* Written by every store and delete. */
 	struct policy policy;
 };
 
@@ -55,7 +57,7 @@ static inline struct entry *segment_find(const struct segment *segment, const st
 /* Records a use for the eviction policy. lru reorders: it needs the lock exclusively. */
 static inline void segment_use(struct segment *segment, const struct capacitor *cache, struct entry *entry)
 {
-	if (segment->policy.kind == CAPACITOR_LRU)
+	if (cache->config.policy == CAPACITOR_LRU) /* the policy's own kind lies on a line that writers write */
 		policy_touch(&segment->policy, entry);
 	else
 		policy_hit(entry, cache->visit_marks);

@@ -14,6 +14,8 @@
 int bench_command(int argc, char **argv);
 int doctor_command(int argc, char **argv);
 int experiment_command(int argc, char **argv);
+int gate_command(int argc, char **argv);
+int layout_command(int argc, char **argv);
 int list_command(int argc, char **argv);
 int replay_command(int argc, char **argv);
 int report_command(int argc, char **argv);

@@ -65,7 +65,7 @@ struct grace {
 	uint64_t requested;         /* under the mutex: the highest number asked for */
 	uint64_t started;           /* under the mutex: the highest number begun */
 	bool stop;                  /* under the mutex */
-	_Atomic uint64_t completed; /* the highest number over */
+	_Atomic uint64_t completed; /* the highest number over; on lines of its own it saved no miss */
 };
 
 /* Unlinked entries of a shard; see the drawing above. */
@@ -84,7 +84,8 @@ struct shard {
 	struct limbo limbo;
 };
 
-static_assert(sizeof(struct shard) % LINE_PAIR_BYTES == 0, "shards share no line");
+LAYOUT_OWN_LINES(struct shard, "writers meet only in the same shard, and readers never");
+LAYOUT_WITHIN(struct shard, mutex, limbo, 4, "all of it is used while the mutex is held");
 static_assert(sizeof(struct cds_lfht_node) <= sizeof(((struct entry *)0)->link), "the table's node fits an entry's link");
 static_assert(offsetof(struct entry, link) == 0, "an entry begins with the table's node");
 
@@ -94,6 +95,15 @@ struct rcu_cache {
 	struct shard *shards;
 	alignas(LINE_PAIR_BYTES) struct grace grace;
 };
+
+LAYOUT_APART(struct rcu_cache, common, table, "every operation reads the pointers");
+LAYOUT_TOGETHER(struct rcu_cache, table, shards, "constant");
+LAYOUT_APART(struct rcu_cache, shards, grace, "requests for grace periods do not disturb readers");
+LAYOUT_TOGETHER(struct rcu_cache, grace.mutex, grace.completed, "a request in a batch of stores touches all of it");
+LAYOUT_FOREIGN(struct cds_lfht, "read by every operation");
+LAYOUT_FOREIGN(struct cds_lfht_node, "the link of an entry, and of a bucket, of which four share a line");
+LAYOUT_FOREIGN(struct urcu_reader, "in a thread's own memory: written by its read sections, read by grace periods");
+LAYOUT_FOREIGN(struct urcu_gp, "read by every read section, written by grace periods");
 
 /* liburcu keeps one registration per thread and process; a thread may be inside several caches. The key's destructor
  * unregisters a thread that dies after its cache was destroyed: liburcu would go on reading its memory. */
@@ -637,6 +647,8 @@ static enum capacitor_result rcu_create(struct capacitor *cache)
 	self->shards = memory_array(shards * sizeof *self->shards, false);
 	if (!started || !self->shards)
 		goto failed;
+	layout_object(self, struct rcu_cache);
+	layout_objects(self->shards, struct shard, shards * sizeof *self->shards);
 	table_create(self, operation_expected(cache, 1));
 	for (; made < shards; made++) {
 		struct shard *shard = &self->shards[made];

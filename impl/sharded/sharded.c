@@ -27,12 +27,15 @@ struct shard {
 	struct segment segment;
 };
 
-static_assert(sizeof(struct shard) % LINE_PAIR_BYTES == 0, "shards share no line");
+LAYOUT_OWN_LINES(struct shard, "threads meet only in the same shard");
+LAYOUT_WITHIN(struct shard, mutex, segment, 3, "every operation touches all of it while it holds the mutex");
 
 struct sharded_cache {
 	struct capacitor common;
 	struct shard *shards;
 };
+
+LAYOUT_APART(struct sharded_cache, common, shards, "every operation reads it");
 
 static unsigned shard_count(const struct capacitor_handle *handle)
 {
@@ -221,6 +224,8 @@ static enum capacitor_result sharded_create(struct capacitor *cache)
 	self->shards = memory_array(shards * sizeof *self->shards, false);
 	if (!self->shards)
 		return CAPACITOR_NO_MEMORY;
+	layout_object(self, struct sharded_cache);
+	layout_objects(self->shards, struct shard, shards * sizeof *self->shards);
 	for (unsigned i = 0; i < shards; i++)
 		pthread_mutex_init(&self->shards[i].mutex, NULL);
 	for (unsigned i = 0; i < shards; i++) {
