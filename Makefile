@@ -145,6 +145,9 @@ LINK_STUDY = $(CC) $(FLAGS) -pie -Wl,--wrap=main -o $@ $^ $(LDFLAGS) $(STUDY_LIB
 SUBJECT_OBJECTS := $(call object,coherence/subject.c harness/workload.c harness/options.c)
 $(BUILD)/subject: $(SUBJECT_OBJECTS) $(BUILD)/libstudy.a $(BUILD)/libcoherence.a
 	$(LINK_STUDY)
+
+.PHONY: observatory
+observatory: $(BUILD)/subject
 endif
 
 # ---- Building ---------------------------------------------------------------------------------------------------
@@ -276,6 +279,38 @@ HOURS ?= 8
 soak: $(BUILD)/check ## rounds of check-long with new seeds (HOURS=8)
 	@$(BUILD)/check --tier soak --hours $(HOURS) --out $(call CORRECTNESS,soak)
 
+# ---- Coherence: proofs --------------------------------------------------------------------------------------------
+
+# The runtime against closed forms and textbooks, and its records against each other: tests/coherence.
+ifeq ($(CONF),coherence)
+PROOFS := $(call object,tests/coherence/scenarios.c tests/coherence/locks.c tests/coherence/walks.c)
+$(PROOFS): private FLAGS += $(INSTRUMENT)
+$(PROOFS): private AFTER = objcopy --redefine-syms=coherence/calls.symbols $@
+$(PROOFS): coherence/calls.symbols
+$(BUILD)/tests/coherence/locks.c.o: private FLAGS += $(WITH_ck)
+
+$(BUILD)/prove: $(call object,tests/coherence/prove.c tests/coherence/scenarios.c)
+$(BUILD)/scaling: $(call object,tests/coherence/scaling.c tests/coherence/locks.c)
+$(BUILD)/cost: $(call object,tests/coherence/cost.c tests/coherence/walks.c)
+$(BUILD)/prove $(BUILD)/scaling $(BUILD)/cost: $(BUILD)/libcoherence.a
+	$(CC) $(FLAGS) -pie -Wl,--wrap=main -o $@ $^ $(LDFLAGS) -lm -ldl
+
+.PHONY: run-proofs run-cost
+run-proofs: $(BUILD)/prove $(BUILD)/scaling
+	@mk/run-tests $(BUILD)/prove $(BUILD)/scaling 'tests/coherence/repeat $(BUILD)/prove'
+run-cost: $(BUILD)/cost
+	@$(BUILD)/cost
+endif
+
+.PHONY: proofs proofs-controls coherence-cost
+proofs: $(BUILD)/packages ## the coherence runtime: closed forms, textbook locks, the same bytes again; gcc and clang
+	@$(MAKE) CONF=coherence CC=gcc run-proofs
+	@$(MAKE) CONF=coherence CC=clang run-proofs
+proofs-controls: $(BUILD)/packages ## plant bugs in the coherence runtime and see the closed forms catch each
+	@tests/coherence/controls
+coherence-cost: $(BUILD)/packages ## what the coherence runtime costs: time per access, memory per line
+	@$(MAKE) -s CONF=coherence run-cost
+
 # ---- Fuzzing ----------------------------------------------------------------------------------------------------
 
 $(BUILD)/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.c.o $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) $(BUILD)/libcapacitor.a
@@ -391,7 +426,7 @@ bench: $(BUILD)/capacitor ## one benchmark (ARGS='--suite basic ...')
 
 .PHONY: coherence coherence-subject gate gate-controls
 coherence-subject: $(BUILD)/packages
-	@$(MAKE) -s CONF=coherence build/coherence-$(notdir $(CC))/subject
+	@$(MAKE) -s CONF=coherence observatory
 coherence: $(BUILD)/capacitor coherence-subject ## coherence misses, true and false, on virtual cores (ARGS='--impl rcu ...')
 	@$(BUILD)/capacitor coherence $(ARGS)
 gate: $(BUILD)/capacitor coherence-subject ## coherence misses against the baseline, exactly (ARGS=--write renews it)

@@ -72,7 +72,7 @@ int coherence_strcmp(const char *left, const char *right)
 static void *allocated(void *block, size_t bytes, uintptr_t site)
 {
 	if (block)
-		names_block(block, bytes, site);
+		names_block((uintptr_t)block, bytes, site);
 	if (self)
 		counts_add(self->operation, COHERENCE_ALLOCATIONS, 1);
 	return block;
@@ -80,9 +80,7 @@ static void *allocated(void *block, size_t bytes, uintptr_t site)
 
 void *coherence_malloc(size_t bytes)
 {
-	void *block = malloc(bytes);
-
-	return allocated(block, bytes, SITE);
+	return allocated(malloc(bytes), bytes, SITE);
 }
 
 void *coherence_calloc(size_t count, size_t bytes)

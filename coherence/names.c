@@ -62,9 +62,9 @@ static struct named *add(struct table *table, uintptr_t first)
 	return named;
 }
 
-void names_block(const void *block, size_t bytes, uintptr_t site)
+void names_block(uintptr_t block, size_t bytes, uintptr_t site)
 {
-	struct named *named = add(&blocks, (uintptr_t)block);
+	struct named *named = add(&blocks, block);
 
 	named->bytes = bytes;
 	named->site = site;

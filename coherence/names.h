@@ -27,7 +27,7 @@ struct place {
 	unsigned core;         /* stack */
 };
 
-void names_block(const void *block, size_t bytes, uintptr_t site);
+void names_block(uintptr_t block, size_t bytes, uintptr_t site);
 void names_freed(const void *block);
 /* element_bytes: of an array's elements; 0: it is none. */
 void names_object(const void *object, size_t bytes, size_t element_bytes, const char *type);

@@ -260,7 +260,7 @@ static bool write_baseline(const struct rows *rows, const char *path)
 		return false;
 	}
 	fprintf(file.stream,
-	        "# Coherence transactions of every implementation, exactly. Made by `make gate ARGS=--write`, compared by `make gate`.\n"
+	        "# Coherence transactions of every implementation, exactly. `make gate` compares, `make gate ARGS=--write` renews.\n"
 	        TOOLCHAIN_LINE "%s\ncell\twhat\tname", rows->toolchain);
 	for (size_t i = 0; i < COUNTS; i++)
 		fprintf(file.stream, "\t%s", counts[i]);
@@ -503,10 +503,11 @@ int gate_command(int argc, char **argv)
 	int option, status = COMMAND_FAIL;
 
 	if (options_want_help(argc, argv)) {
-		printf("usage: capacitor gate [OPTION...]\n\nCompares the coherence misses of every implementation with a baseline, "
-		       "exactly.\n\n");
+		printf("usage: capacitor gate [OPTION...]\n\n"
+		       "Compares the coherence misses of every implementation with a baseline, exactly.\n\n");
 		options_print(stdout, known);
-		printf("\nExit status: 0 when all counts are those of the baseline; 1 when one differs; 2 when an argument was wrong.\n");
+		printf("\nExit status: 0 when all counts are those of the baseline; 1 when one differs; 2 when an argument was\n"
+		       "wrong.\n");
 		return COMMAND_OK;
 	}
 	while ((option = options_read(&reader)) >= 0) {

@@ -62,7 +62,7 @@ struct shard {
 	struct policy policy;
 	struct entry_list ready;
 	/* Polls of other shards read its first line. Where lines come in pairs they miss falsely (0.4 times an operation at 16
-	 * cores and as many stores as gets), because of what the record's own second line holds: a pair of its own does not help. */
+	 * cores, as many stores as gets), because of what the record's own second line holds: a pair of its own does not help. */
 	ck_epoch_record_t record;
 };
 
