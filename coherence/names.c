@@ -88,6 +88,32 @@ void names_object(const void *object, size_t bytes, size_t element_bytes, const 
 	named->type = type;
 }
 
+/* ---- Stacks ------------------------------------------------------------------------------------------------------ */
+
+struct stack {
+	uintptr_t first, end;
+	unsigned core;
+	struct stack *older;
+};
+static struct stack *stacks; /* the newest first: later ones may lie where others were */
+
+void names_stack(uintptr_t first, uintptr_t end, unsigned core)
+{
+	struct stack *stack = memory_take(sizeof(*stack));
+
+	*stack = (struct stack){.first = first, .end = end, .core = core, .older = stacks};
+	stacks = stack;
+}
+
+static const struct stack *stack_of(uintptr_t address)
+{
+	const struct stack *stack = stacks;
+
+	while (stack && (address < stack->first || address >= stack->end))
+		stack = stack->older;
+	return stack;
+}
+
 /* ---- The program's file ------------------------------------------------------------------------------------------ */
 
 static struct {
@@ -239,17 +265,9 @@ static unsigned named_at(unsigned which, uintptr_t first, uintptr_t end, struct 
 	return count;
 }
 
-static const struct thread *stack_of(uintptr_t address)
-{
-	for (unsigned i = 0; i < threads_used; i++)
-		if (threads[i] && address >= threads[i]->stack_first && address < threads[i]->stack_end)
-			return threads[i];
-	return NULL;
-}
-
 unsigned names_at(uintptr_t first, uintptr_t end, struct place *places, unsigned most)
 {
-	const struct thread *thread;
+	const struct stack *stack;
 	unsigned count = 0;
 
 	if (index_of_names[BLOCKS].order != order || index_of_names[OBJECTS].order != order) {
@@ -263,13 +281,13 @@ unsigned names_at(uintptr_t first, uintptr_t end, struct place *places, unsigned
 		return count;
 	}
 	*places = (struct place){.kind = PLACE_UNKNOWN, .first = first, .end = end};
-	thread = stack_of(first);
+	stack = stack_of(first);
 	if (names_in_file(first)) {
 		places->kind = PLACE_STATIC;
 		places->address = names_in_file(first);
-	} else if (thread) {
+	} else if (stack) {
 		places->kind = PLACE_STACK;
-		places->core = thread->core;
+		places->core = stack->core;
 	}
 	return 1;
 }

@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "coherence/memory.h"
+#include "coherence/names.h"
 #include "coherence/real.h"
 
 #define GUARD_BYTES   4096
@@ -163,6 +163,7 @@ void threads_begin(void)
 	self->carrier = pthread_self();
 	self->stack_end = ((uintptr_t)__libc_stack_end | 4095) + 1;
 	self->stack_first = self->stack_end - ((uintptr_t)8 << 20);
+	names_stack(self->stack_first, self->stack_end, self->core);
 }
 
 /* Stacks are made here, so that records can tell what lies in them, and at the start of a page, so that runs repeat. */
@@ -179,6 +180,7 @@ static bool make_stack(struct thread *thread, const pthread_attr_t *wanted, pthr
 	mprotect(stack, GUARD_BYTES, PROT_NONE);
 	thread->stack_first = (uintptr_t)stack;
 	thread->stack_end = (uintptr_t)stack + bytes;
+	names_stack(thread->stack_first, thread->stack_end, thread->core);
 	pthread_attr_init(attributes);
 	pthread_attr_setstack(attributes, stack, bytes);
 	return true;
