@@ -159,7 +159,7 @@ void __tsan_write_range(void *address, size_t bytes)
 
 /* ---- Atomic accesses --------------------------------------------------------------------------------------------- */
 
-static void failed(const volatile void *address)
+void access_failed(const volatile void *address)
 {
 	struct line *line;
 
@@ -199,7 +199,7 @@ static void failed(const volatile void *address)
 			return 1;                                                                                      \
 		}                                                                                                      \
 		*expected = old;                                                                                       \
-		failed(object);                                                                                        \
+		access_failed(object);                                                                                        \
 		return 0;                                                                                              \
 	}
 
@@ -245,7 +245,7 @@ static void failed(const volatile void *address)
 		if (old == expected)                                                                                   \
 			*object = desired;                                                                             \
 		else                                                                                                   \
-			failed(object);                                                                                \
+			access_failed(object);                                                                                \
 		return old;                                                                                            \
 	}
 

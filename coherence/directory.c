@@ -107,10 +107,8 @@ struct copy *directory_copy(struct line *line, unsigned core)
 	copy->next = line->first;
 	line->first = copy;
 	line->copies++;
-	if (line->copies >= 2)
+	if (line->shared)
 		copy->heat = memory_take(sizeof(*copy->heat));
-	if (line->copies == 2)
-		copy->next->heat = memory_take(sizeof(*copy->heat));
 	if (line->by_core) {
 		line->by_core[core] = copy;
 	} else if (line->copies > COPIES_IN_A_LIST) {
@@ -270,9 +268,21 @@ static void fetch(struct line *line, unsigned core, enum access access, unsigned
 	line->holders.word[core / 64] |= (uint64_t)1 << core % 64;
 }
 
+/* Most lines never are: they need no heat. */
+static void share(struct line *line)
+{
+	if (line->shared)
+		return;
+	line->shared = true;
+	for (struct copy *copy = line->first; copy; copy = copy->next)
+		copy->heat = memory_take(sizeof(*copy->heat));
+}
+
 bool directory_transact(struct line *line, struct copy *copy, uint64_t granules, enum access access, unsigned operation,
                         uintptr_t site)
 {
+	if (copy->met)
+		share(line);
 	if (cores_has(&line->holders, copy->core)) { /* a shared copy is here, and it writes */
 		bool same = take(line, copy->core, operation) & granules;
 

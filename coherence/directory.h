@@ -43,7 +43,7 @@ struct line_site {
 	uint8_t words; /* bit for each eighth of the line that the transactions' accesses touched */
 };
 
-/* What is kept of lines that a second core has met. */
+/* What is kept of lines at which anything but first contacts happened. */
 struct line_detail {
 	uint32_t transfers, invalidations, cas_failures;
 	uint64_t queue_cycles;
@@ -59,7 +59,7 @@ struct copy {
 	uint64_t stale; /* granules that others wrote since this core's last essential miss */
 	uint64_t used;  /* granules used in this stay */
 	struct copy *next;
-	struct heat *heat;           /* once a second core has met the line */
+	struct heat *heat;           /* once there was a transaction that was not cold */
 	struct line_site *missed_at; /* of the open miss */
 	uint8_t core;
 	uint8_t operation; /* of the open miss */
@@ -76,6 +76,7 @@ struct line {
 	int16_t owner;
 	uint8_t copies;
 	bool dirty;
+	bool shared; /* by cores one of which writes: there was a transaction that was not cold */
 	uint32_t made; /* number in the order of first contacts: repeats, unlike the address */
 	struct copy *first;
 	struct copy **by_core; /* instead of a walk, from a few copies on */

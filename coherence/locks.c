@@ -215,7 +215,7 @@ static bool replace(volatile unsigned *field, unsigned *old, unsigned new)
 		return true;
 	}
 	*old = now;
-	counts_add(self->operation, COHERENCE_CAS_FAILURES, 1);
+	access_failed(field);
 	return false;
 }
 

@@ -127,6 +127,10 @@ void word_set(int *word);
 /* An access by the running thread, at once, without a schedule_point. */
 void access_memory(const volatile void *address, size_t bytes, enum access access, uintptr_t site);
 
+/* The compare-and-swap that was shown before did not succeed. */
+void access_failed(const volatile void *address);
+
+/* Who called the function that this stands in. */
 #define SITE ((uintptr_t)__builtin_return_address(0))
 
 /* ---- Names and ends (names.c, record.c) -------------------------------------------------------------------------- */
