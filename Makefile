@@ -136,8 +136,15 @@ $(UNDER_STUDY): coherence/calls.symbols
 $(BUILD)/libcoherence.a: $(COHERENCE_RUNTIME)
 	rm -f $@ && ar rcs $@ $^
 
+# One object, whose static memory begins with a page: what shares a line there must not depend on what else is linked.
+define MAKE_STUDY
+ld -r -o $(@:.a=.o) $^
+objcopy $(foreach section,.data .bss,--set-section-alignment $(section)=4096) \
+        $(foreach section,.tdata .tbss,--set-section-alignment $(section)=128) $(@:.a=.o)
+rm -f $@ && ar rcs $@ $(@:.a=.o)
+endef
 $(BUILD)/libstudy.a: $(UNDER_STUDY)
-	rm -f $@ && ar rcs $@ $^
+	$(MAKE_STUDY)
 
 LINK_STUDY = $(CC) $(FLAGS) -pie -Wl,--wrap=main -o $@ $^ $(LDFLAGS) $(STUDY_LIBS) -lm -ldl
 
@@ -289,11 +296,31 @@ $(PROOFS): private AFTER = objcopy --redefine-syms=coherence/calls.symbols $@
 $(PROOFS): coherence/calls.symbols
 $(BUILD)/tests/coherence/locks.c.o: private FLAGS += $(WITH_ck)
 
-$(BUILD)/prove: $(call object,tests/coherence/prove.c tests/coherence/scenarios.c)
+$(BUILD)/prove: $(call object,tests/coherence/prove.c tests/coherence/oracle.c tests/coherence/scenarios.c)
 $(BUILD)/scaling: $(call object,tests/coherence/scaling.c tests/coherence/locks.c)
 $(BUILD)/cost: $(call object,tests/coherence/cost.c tests/coherence/walks.c)
 $(BUILD)/prove $(BUILD)/scaling $(BUILD)/cost: $(BUILD)/libcoherence.a
-	$(CC) $(FLAGS) -pie -Wl,--wrap=main -o $@ $^ $(LDFLAGS) -lm -ldl
+	$(CC) $(FLAGS) -pie -Wl,--wrap=main -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDFLAGS) -lm -ldl
+
+# WRONG=<name> applies tests/coherence/mutants/<name>.sed to one file of the runtime, as BUG=<name> does to the library.
+ifneq ($(WRONG),)
+WRONG_SCRIPT := tests/coherence/mutants/$(WRONG).sed
+WRONG_FILE   := $(shell sed -n 's/^. file: //p' $(WRONG_SCRIPT))
+WRONG_PLACE  := $(BUILD)/wrong/$(WRONG)
+
+$(WRONG_PLACE)/$(WRONG_FILE): $(WRONG_FILE) $(WRONG_SCRIPT)
+	@mkdir -p $(@D)
+	@sed -f $(WRONG_SCRIPT) $< >$@
+	@! cmp -s $< $@ || { echo '$(WRONG_SCRIPT) changes nothing in $<' >&2; exit 1; }
+
+$(WRONG_PLACE)/prove: $(WRONG_PLACE)/$(WRONG_FILE) $(call object,tests/coherence/prove.c tests/coherence/oracle.c tests/coherence/scenarios.c) \
+                      $(filter-out $(call object,$(WRONG_FILE)),$(COHERENCE_RUNTIME))
+	$(CC) $(C_FLAGS) -w -c -o $<.o $<
+	$(CC) $(FLAGS) -pie -Wl,--wrap=main -o $@ $<.o $(filter %.o,$^) $(LDFLAGS) -lm -ldl
+
+.PHONY: prove-wrong
+prove-wrong: $(WRONG_PLACE)/prove
+endif
 
 .PHONY: run-proofs run-cost
 run-proofs: $(BUILD)/prove $(BUILD)/scaling
@@ -353,7 +380,7 @@ $(BROKEN)/impl/rcu/%: private FLAGS += $(WITH_urcu)
 $(BROKEN)/impl/ck_hs/%: private FLAGS += $(WITH_ck)
 
 $(BROKEN)/libstudy.a: $(patsubst %,$(BROKEN)/%.o,$(BROKEN_SOURCES)) $(filter-out $(call object,$(BROKEN_SOURCES)),$(UNDER_STUDY))
-	rm -f $@ && ar rcs $@ $^
+	$(MAKE_STUDY)
 
 $(BROKEN)/subject: $(SUBJECT_OBJECTS) $(BROKEN)/libstudy.a $(BUILD)/libcoherence.a
 	$(LINK_STUDY)
