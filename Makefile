@@ -91,12 +91,13 @@ endif
 
 COHERENCE_RUNTIME := $(call object,$(filter-out coherence/subject.c,$(wildcard coherence/*.c)))
 ifeq ($(CONF),coherence)
-# Calls such as memcpy must stay calls, reads of volatile objects be told from others, and the read of x++ not be left out.
+# Calls such as memcpy must stay calls, and no jumps at a function's end (they would be taken for the caller's); reads of volatile
+# objects be told from others, and the read of x++ not be left out.
 INSTRUMENT_gcc   := -fno-builtin -fsanitize=thread --param tsan-distinguish-volatile=1 \
                     --param tsan-instrument-func-entry-exit=0 -Wno-tsan
 INSTRUMENT_clang := -fsanitize=thread -mllvm -tsan-instrument-read-before-write=1 -mllvm -tsan-distinguish-volatile=1 \
                     -mllvm -tsan-instrument-func-entry-exit=0
-INSTRUMENT := -DCOHERENCE $(INSTRUMENT_$(if $(findstring clang,$(CC)),clang,gcc))
+INSTRUMENT := -DCOHERENCE -fno-optimize-sibling-calls $(INSTRUMENT_$(if $(findstring clang,$(CC)),clang,gcc))
 
 # liburcu and Concurrency Kit order memory with inline assembly, which nobody sees: headers of ours put builtins in its place.
 SOURCES := build/sources
@@ -298,8 +299,9 @@ $(BUILD)/tests/coherence/locks.c.o: private FLAGS += $(WITH_ck)
 
 $(BUILD)/prove: $(call object,tests/coherence/prove.c tests/coherence/oracle.c tests/coherence/scenarios.c)
 $(BUILD)/scaling: $(call object,tests/coherence/scaling.c tests/coherence/locks.c)
+$(BUILD)/ends: $(call object,tests/coherence/ends.c tests/coherence/walks.c)
 $(BUILD)/cost: $(call object,tests/coherence/cost.c tests/coherence/walks.c)
-$(BUILD)/prove $(BUILD)/scaling $(BUILD)/cost: $(BUILD)/libcoherence.a
+$(BUILD)/prove $(BUILD)/scaling $(BUILD)/ends $(BUILD)/cost: $(BUILD)/libcoherence.a
 	$(CC) $(FLAGS) -pie -Wl,--wrap=main -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDFLAGS) -lm -ldl
 
 # WRONG=<name> applies tests/coherence/mutants/<name>.sed to one file of the runtime, as BUG=<name> does to the library.
@@ -323,8 +325,9 @@ prove-wrong: $(WRONG_PLACE)/prove
 endif
 
 .PHONY: run-proofs run-cost
-run-proofs: $(BUILD)/prove $(BUILD)/scaling
-	@mk/run-tests $(BUILD)/prove $(BUILD)/scaling 'tests/coherence/repeat $(BUILD)/prove'
+run-proofs: $(BUILD)/prove $(BUILD)/scaling $(BUILD)/ends
+	@mk/run-tests $(BUILD)/prove $(BUILD)/scaling $(BUILD)/ends 'tests/coherence/records $(BUILD)/prove' \
+	  'tests/coherence/repeat $(BUILD)/prove'
 run-cost: $(BUILD)/cost
 	@$(BUILD)/cost
 endif

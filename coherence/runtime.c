@@ -48,6 +48,8 @@ const char *const coherence_count_names[COHERENCE_COUNTS] = {
 _Static_assert(COHERENCE_READS + ACCESS_WRITE == COHERENCE_WRITES && COHERENCE_READS + ACCESS_RMW == COHERENCE_RMWS,
                "accesses are counted by their kind");
 
+#define SLACK_MAX 1000000
+
 struct coherence_settings settings;
 struct counts counts;
 
@@ -89,6 +91,8 @@ static const char *wrong(const struct coherence_settings *wanted)
 		return "pct_depth: 1 to 16";
 	if (wanted->pct_steps < 1)
 		return "pct_steps: at least 1";
+	if (wanted->slack > SLACK_MAX)
+		return "slack: 0 to 1000000";
 	if (wanted->hang_seconds < 1)
 		return "hang_seconds: at least 1";
 	if (wanted->latency.per_1000_ns < 1)
