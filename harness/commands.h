@@ -12,6 +12,7 @@
 #define COMMAND_USAGE 2
 
 int bench_command(int argc, char **argv);
+int coherence_command(int argc, char **argv);
 int doctor_command(int argc, char **argv);
 int experiment_command(int argc, char **argv);
 int gate_command(int argc, char **argv);

@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 #include "coherence/record.h"
+#include "harness/coherence_names.h"
 #include "harness/commands.h"
-#include "harness/debuginfo.h"
 #include "harness/options.h"
 #include "harness/results.h"
 
@@ -112,57 +112,6 @@ static void add_counts(struct row *row, const json_t *from)
 		row->count[i] += json_integer_value(json_object_get(from, counts[i]));
 }
 
-/* ---- Names ------------------------------------------------------------------------------------------------------- */
-
-/* The innermost function, inlined or not, and the line of code. */
-static void name_code(struct debuginfo *info, uint64_t site, char *text, size_t bytes, char *line, size_t line_bytes)
-{
-	struct debuginfo_frame frame[8];
-	size_t frames = debuginfo_code(info, site ? site - 1 : 0, frame, 8);
-
-	if (frames == 0) {
-		snprintf(text, bytes, "code that is not seen");
-		snprintf(line, line_bytes, "?");
-		return;
-	}
-	snprintf(text, bytes, "%s()", frame[0].function);
-	snprintf(line, line_bytes, "%s:%u", frame[0].file ? frame[0].file : "?", frame[0].line);
-}
-
-static void name_field(struct debuginfo *info, const json_t *field, const char *implementation, char *text, size_t bytes)
-{
-	const char *type = json_string_value(json_object_get(field, "type"));
-	const json_t *offset = json_object_get(field, "offset");
-	char unit[128], path[DEBUGINFO_TEXT_BYTES];
-	struct debuginfo_variable variable;
-
-	snprintf(unit, sizeof(unit), "impl/%s/%s.c", implementation, implementation);
-	if (type && offset) {
-		char one[DEBUGINFO_TEXT_BYTES];
-
-		/* Of an array's element the offset counts from the element. */
-		snprintf(one, sizeof(one), "%.*s", (int)strcspn(type, "["), type);
-		if (debuginfo_field(info, one, unit, (uint64_t)json_integer_value(offset), 8, path)) {
-			snprintf(text, bytes, "%s", path);
-			return;
-		}
-	}
-	if (type) {
-		snprintf(text, bytes, "%s", type);
-	} else if (json_object_get(field, "address") &&
-	           debuginfo_variable(info, (uint64_t)json_integer_value(json_object_get(field, "address")), 8, &variable)) {
-		snprintf(text, bytes, "%s", variable.field);
-	} else if (json_object_get(field, "allocated")) {
-		char code[DEBUGINFO_TEXT_BYTES / 2], line[DEBUGINFO_TEXT_BYTES];
-
-		name_code(info, (uint64_t)json_integer_value(json_object_get(field, "allocated")), code, sizeof(code), line,
-		          sizeof(line));
-		snprintf(text, bytes, "a block of %s", code);
-	} else {
-		snprintf(text, bytes, "memory without a name");
-	}
-}
-
 /* ---- Reading ----------------------------------------------------------------------------------------------------- */
 
 static void note_toolchain(struct rows *rows, const json_t *subject)
@@ -199,13 +148,13 @@ static bool read_record(struct rows *rows, const char *path, const char *cell, c
 		add_counts(add_row(rows, key), item);
 	}
 	json_array_foreach(json_object_get(record, "fields"), i, item) {
-		char key[KEY_BYTES], field[DEBUGINFO_TEXT_BYTES], code[DEBUGINFO_TEXT_BYTES], line[DEBUGINFO_TEXT_BYTES];
+		char key[KEY_BYTES], field[DEBUGINFO_TEXT_BYTES], function[DEBUGINFO_TEXT_BYTES], line[DEBUGINFO_TEXT_BYTES];
 		struct row *row;
 
-		name_field(info, item, implementation, field, sizeof(field));
-		name_code(info, (uint64_t)json_integer_value(json_object_get(item, "site")), code, sizeof(code), line,
-		          sizeof(line));
-		snprintf(key, sizeof(key), "%s\tfield\t%s in %s", cell, field, code);
+		coherence_name_field(info, item, implementation, field, sizeof(field));
+		coherence_name_code(info, json_integer_value(json_object_get(item, "site")), function, sizeof(function), line,
+		                    sizeof(line));
+		snprintf(key, sizeof(key), "%s\tfield\t%s in %s()", cell, field, function);
 		row = add_row(rows, key);
 		snprintf(row->where, sizeof(row->where), "%s", line);
 		add_counts(row, item);

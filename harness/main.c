@@ -20,6 +20,7 @@ static const struct {
 	{"replay", replay_command, "measure caches on a recorded trace, filling on demand"},
 	{"simulate", simulate_command, "hit ratios of the eviction policies alone on a recorded trace"},
 	{"experiment", experiment_command, "run the experiments and write a report"},
+	{"coherence", coherence_command, "coherence misses by cause, on virtual cores: exact counts, estimated times"},
 	{"gate", gate_command, "coherence misses of every implementation against the baseline, exactly"},
 	{"layout", layout_command, "how the structs that an implementation's threads share lie in lines, and why"},
 	{"tidy", tidy_command, "results in JSON to one table"},
