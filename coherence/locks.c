@@ -233,6 +233,20 @@ static void rwlock_sleep(unsigned *futex, unsigned value, const char *how, uintp
 	}
 }
 
+/* Waits for the readers' or the writers' turn. The futex may be a turn old when it is looked at first: the phase itself is looked
+ * at, too, and then the futex once more. */
+static void rwlock_await_turn(pthread_rwlock_t *lock, bool writers, const char *how, uintptr_t site)
+{
+	for (bool ready = false;;) {
+		rwlock_sleep(&lock->__data.__wrphase_futex, writers ? 0 : 1, how, site);
+		if (ready)
+			return;
+		ready = ((LOAD(__readers) & WRITE_PHASE) != 0) == writers;
+		if (!ready)
+			coherence_relax(); /* whoever changes both is between the two */
+	}
+}
+
 /* The readers' turn begins. */
 static void rwlock_let_readers(pthread_rwlock_t *lock, uintptr_t site)
 {
@@ -257,7 +271,7 @@ static void rwlock_read(pthread_rwlock_t *lock, uintptr_t site)
 		}
 	}
 	if (readers & WRITE_PHASE)
-		rwlock_sleep(&lock->__data.__wrphase_futex, 1, "a lock to read", site);
+		rwlock_await_turn(lock, false, "a lock to read", site);
 	taken(lock, readers & WRITE_PHASE, since);
 }
 
@@ -275,15 +289,17 @@ static void rwlock_write(pthread_rwlock_t *lock, uintptr_t site)
 		waited = true;
 		rwlock_sleep(&lock->__data.__writers_futex, 1, "a lock to write", site);
 		readers = LOAD(__readers);
-		if (!(readers & WRITER) && !REPLACE(__readers, &readers, readers | WRITER))
-			readers |= WRITER;
+		if (!(readers & WRITER) && REPLACE(__readers, &readers, readers | WRITER))
+			break;
+		readers |= WRITER;
+		coherence_relax(); /* the futex says that nobody is first, the word that somebody is: he is between the two */
 	}
 	/* Others may be asleep on it still: it stays awaited. */
 	STORE(__writers_futex, 1 | (waited ? AWAITED : 0));
 	while (!(readers & WRITE_PHASE)) {
 		if (readers >= READER) {
 			waited = true;
-			rwlock_sleep(&lock->__data.__wrphase_futex, 0, "readers to leave a lock", site);
+			rwlock_await_turn(lock, true, "readers to leave a lock", site);
 			break;
 		}
 		if (REPLACE(__readers, &readers, readers | WRITER | WRITE_PHASE)) {
