@@ -352,6 +352,31 @@ fuzz: ## libFuzzer: calls against a reference map, trace readers, options (ARGS=
 	@$(MAKE) -s CONF=fuzz CC=clang fuzz-programs
 	@mk/fuzz $(ARGS)
 
+# ---- What the probes cost ----------------------------------------------------------------------------------------
+
+# The library without one of its probes (common/probes.h), or without any, under the very harness of the build with them all.
+WITHOUT := locks room grace all
+WITHOUT_locks := PROBE_ROOM|PROBE_GRACE
+WITHOUT_room  := PROBE_LOCKS|PROBE_GRACE
+WITHOUT_grace := PROBE_LOCKS|PROBE_ROOM
+WITHOUT_all   := 0
+define without_probe
+$(BUILD)/without-$(1)/%.c.o: %.c | $(BUILD)/build_info.h
+	@mkdir -p $$(@D)
+	$$(CC) $$(C_FLAGS) '-DPROBES=($(WITHOUT_$(1)))' $$(if $$(filter impl/%,$$<),-DIMPLEMENTATION_NAME=$$(word 2,$$(subst /, ,$$<))) \
+	  -MMD -MP -c -o $$@ $$<
+
+$(BUILD)/without-$(1)/capacitor: $(HARNESS_OBJECTS) $(BUILD)/table.c.o \
+                                 $(patsubst %,$(BUILD)/without-$(1)/%.o,$(COMMON_SOURCES) $(IMPL_SOURCES))
+	$$(CXX) $$(FLAGS) -pie -rdynamic -o $$@ $$^ $$(LDFLAGS) $$(LIBRARY_LIBS) $$(PROGRAM_LIBS)
+endef
+$(foreach probe,$(WITHOUT),$(eval $(call without_probe,$(probe))))
+
+.PHONY: probes probe-programs
+probe-programs: $(BUILD)/capacitor $(WITHOUT:%=$(BUILD)/without-%/capacitor)
+probes: probe-programs ## what the library's own measuring costs, for the report: ten minutes (ARGS='--rounds 6 ...')
+	@$(BUILD)/capacitor probes $(ARGS)
+
 # ---- Planted bugs -----------------------------------------------------------------------------------------------
 
 # The sources carry no bugs. BUG=<name> applies tests/mutants/<name>.sed to one file of the library on its way to the
@@ -440,6 +465,7 @@ lint: $(BUILD)/packages ## warnings as errors with both compilers, the header as
 
 .PHONY: experiment
 experiment: $(BUILD)/capacitor ## run the experiments (TIER=smoke|laptop|full, TRACES=dir, ONLY=threads,mix, OUT=dir)
+	@$(MAKE) -s CONF=coherence CC=gcc observatory || echo 'Without the observatory: the chapter on coherence is left out.' >&2
 	@$(BUILD)/capacitor experiment --tier $(TIER) $(if $(TRACES),--traces '$(TRACES)') $(if $(ONLY),--only $(ONLY)) \
 	  $(if $(OUT),--out '$(OUT)')
 

@@ -105,22 +105,6 @@ static bool complain(const char *text)
 	return false;
 }
 
-/* The build for the observatory lies beside the one that this program is of. */
-static void find_subject(void)
-{
-	char self[PATH_BYTES];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
-
-	self[length > 0 ? length : 0] = '\0';
-	for (unsigned up = 0; up < 2; up++) {
-		slash = strrchr(self, '/');
-		if (slash)
-			*slash = '\0';
-	}
-	snprintf(study.subject, sizeof(study.subject), "%.4000s/coherence-gcc/subject", self);
-}
-
 static bool read_option(int option, const char *value, char error[OPTIONS_ERROR_BYTES])
 {
 	switch (option) {
@@ -165,7 +149,7 @@ static int read_arguments(int argc, char **argv)
 	char error[OPTIONS_ERROR_BYTES];
 	int option;
 
-	find_subject();
+	coherence_subject(study.subject, sizeof(study.subject));
 	if (!defaults(error))
 		return complain(error), COMMAND_USAGE;
 	while ((option = options_read(&reader)) >= 0)
@@ -414,50 +398,6 @@ static void latency_text(const json_t *record, char *text, size_t bytes)
 	"invalidations\trmws\thandovers\tlock_waits\tcas_failures\tblocks\tallocations\twait_cycles\tqueue_cycles\t"     \
 	"cycles\testimated_ns\testimated_ops_per_s\tlatency_cycles"
 
-/* Per operation: how often, and for how long. */
-static void print_operations(FILE *out, const struct cell *cell, const json_t *record)
-{
-	static const char *const per_operation[] = {
-		"true",      "late",    "false",      "upgrade_true", "upgrade_false", "cold",        "transfers", "invalidations", "rmws",
-		"handovers", "lock_waits", "cas_failures", "blocks",       "allocations",   "wait_cycles", "queue_cycles", "cycles",
-	};
-	const json_t *settings = json_object_get(record, "settings");
-	double per_us = (double)number(json_object_get(settings, "latency"), "per_1000_ns");
-	double cycles = (double)number(json_object_get(record, "totals"), "cycles"), all = 0;
-	bool timed = strcmp(cell->schedule, "clock") == 0;
-	char latency[256];
-	json_t *item;
-	size_t i;
-
-	latency_text(record, latency, sizeof(latency));
-	json_array_foreach(json_object_get(record, "operations"), i, item)
-		all += (double)number(item, "operations");
-	json_array_foreach(json_object_get(record, "operations"), i, item) {
-		double operations = (double)number(item, "operations");
-
-		if (operations == 0)
-			continue;
-		print_cell(out, cell);
-		fprintf(out, "\t%s\t%.0f\t%.6g", json_string_value(json_object_get(item, "name")), operations,
-		        (double)transactions(item) / operations);
-		for (size_t column = 0; column < sizeof(per_operation) / sizeof(per_operation[0]); column++)
-			fprintf(out, "\t%.6g", (double)number(item, per_operation[column]) / operations);
-		if (timed)
-			fprintf(out, "\t%.6g\t%.6g\t%s\n", (double)number(item, "cycles") / operations * 1000 / per_us,
-			        all / (cycles / per_us * 1e-6), latency);
-		else
-			fprintf(out, "\tNaN\tNaN\t%s\n", latency);
-	}
-}
-
-/* How a table's row of transactions goes on, per operation of the cell. */
-static void print_classes(FILE *out, const json_t *item, double operations)
-{
-	fprintf(out, "\t%.6g", (double)transactions(item) / operations);
-	for (size_t i = 0; i < CLASSES; i++)
-		fprintf(out, "\t%.6g", (double)number(item, classes[i]) / operations);
-}
-
 static double operations_of(const json_t *record)
 {
 	double sum = 0;
@@ -467,6 +407,64 @@ static double operations_of(const json_t *record)
 	json_array_foreach(json_object_get(record, "operations"), i, item)
 		sum += (double)number(item, "operations");
 	return sum > 0 ? sum : 1;
+}
+
+static const char *const per_operation[] = {
+	"true",      "late",       "false",        "upgrade_true", "upgrade_false", "cold",        "transfers", "invalidations", "rmws",
+	"handovers", "lock_waits", "cas_failures", "blocks",       "allocations",   "wait_cycles", "queue_cycles", "cycles",
+};
+#define PER_OPERATION (sizeof(per_operation) / sizeof(per_operation[0]))
+
+static void print_operation(FILE *out, const struct cell *cell, const json_t *record, const char *name, const json_t *item,
+                            double operations, double all)
+{
+	double per_us = (double)number(json_object_get(json_object_get(record, "settings"), "latency"), "per_1000_ns");
+	double cycles = (double)number(json_object_get(record, "totals"), "cycles");
+	char latency[256];
+
+	latency_text(record, latency, sizeof(latency));
+	print_cell(out, cell);
+	fprintf(out, "\t%s\t%.0f\t%.6g", name, operations, (double)transactions(item) / operations);
+	for (size_t column = 0; column < PER_OPERATION; column++)
+		fprintf(out, "\t%.6g", (double)number(item, per_operation[column]) / operations);
+	if (strcmp(cell->schedule, "clock") == 0)
+		fprintf(out, "\t%.6g\t%.6g", (double)number(item, "cycles") / operations * 1000 / per_us,
+		        all / (cycles / per_us * 1e-6));
+	else
+		fprintf(out, "\tNaN\tNaN");
+	fprintf(out, "\t%s\n", latency);
+}
+
+/* Per operation: how often, and for how long; and for all of them together, with what happened between them and in helper
+ * threads. */
+static void print_operations(FILE *out, const struct cell *cell, const json_t *record)
+{
+	json_t *sum = json_object(), *item;
+	double all = operations_of(record);
+	size_t i;
+
+	json_array_foreach(json_object_get(record, "operations"), i, item) {
+		double operations = (double)number(item, "operations");
+
+		for (size_t column = 0; column < PER_OPERATION; column++) {
+			/* Between operations, time is the driver's and of those who wait for work. */
+			if (operations > 0 || strstr(per_operation[column], "cycles") == NULL)
+				json_object_set_new(sum, per_operation[column],
+				                    json_integer(number(sum, per_operation[column]) + number(item, per_operation[column])));
+		}
+		if (operations > 0)
+			print_operation(out, cell, record, json_string_value(json_object_get(item, "name")), item, operations, all);
+	}
+	print_operation(out, cell, record, "all", sum, all, all);
+	json_decref(sum);
+}
+
+/* How a table's row of transactions goes on, per operation of the cell. */
+static void print_classes(FILE *out, const json_t *item, double operations)
+{
+	fprintf(out, "\t%.6g", (double)transactions(item) / operations);
+	for (size_t i = 0; i < CLASSES; i++)
+		fprintf(out, "\t%.6g", (double)number(item, classes[i]) / operations);
 }
 
 static void print_fields(FILE *out, const struct cell *cell, const json_t *record)

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FRAMES_MAX 12
 
@@ -11,6 +12,22 @@ const char coherence_unseen[] =
 	"Not seen: weak memory and store buffers (the model is sequentially consistent), misses for lack of room, prefetching, "
 	"NUMA, SMT, the kernel, the inside of malloc and of libsodium, computation between accesses. Counts under schedule coop are exact for this order of "
 	"operations; times are estimates, worth what the latencies beside them are worth.";
+
+bool coherence_subject(char *path, size_t bytes)
+{
+	char self[4096];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	self[length > 0 ? length : 0] = '\0';
+	for (unsigned up = 0; up < 2; up++) {
+		char *slash = strrchr(self, '/');
+
+		if (slash)
+			*slash = '\0';
+	}
+	snprintf(path, bytes, "%s/coherence-gcc/subject", self);
+	return access(path, X_OK) == 0;
+}
 
 void coherence_name_code(struct debuginfo *info, json_int_t site, char *function, size_t function_bytes, char *line,
                          size_t line_bytes)

@@ -4,12 +4,16 @@
 #define HARNESS_COHERENCE_NAMES_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "harness/debuginfo.h"
 
 /* What the figures of the observatory do not show; stands wherever they do. */
 extern const char coherence_unseen[];
+
+/* The program that runs cells: beside the build that this program is of. False: it is not built. */
+bool coherence_subject(char *path, size_t bytes);
 
 /*
  * The innermost function, inlined or not, that is not a library's header's: "retire", and "impl/rcu/rcu.c:367". `site` is a return

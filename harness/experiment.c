@@ -2,7 +2,7 @@
 /*
  * `capacitor experiment`: runs the experiments of a tier and leaves a folder with everything.
  *
- * Each repetition of each point is a process of its own, this same program as `bench`, `replay` or `simulate`, which writes one
+ * Each repetition of each point is a process of its own, this same program as `bench`, `replay`, `simulate` or `coherence`, which writes one
  * file of raw results, whole or not at all. So a point cannot disturb the next, a crash costs one repetition, and an
  * interrupted run goes on where it stopped: what is there is not done again. Repetitions are outermost within an
  * experiment, and the order of its points is drawn anew for each, so that implementations interleave and drift of the
@@ -10,7 +10,7 @@
  *
  *   results/<utc>-<commit>/
  *     env.json  plan.json               what it ran on; what was to be run
- *     raw/<experiment>/<point>.r<k>.json  (.tsv from simulate), with .log where it failed
+ *     raw/<experiment>/<point>.r<k>.json  (.tsv from simulate and coherence), with .log where it failed
  *     <experiment>.json                 all of it in Google Benchmark's form, repetitions numbered, for its compare.py
  *     <experiment>.tsv, .summary.tsv    rows per repetition; medians with intervals
  *     failed.tsv                        points that failed, with their last words
@@ -231,11 +231,15 @@ static void raw_path(const struct run *run, const struct plan_step *step, unsign
 	         run->plan.experiment[step->experiment].slug, step->id, repetition, suffix);
 }
 
+/* These repeat exactly, and write tables. */
+static bool repeats(const char *command)
+{
+	return strcmp(command, "simulate") == 0 || strcmp(command, "coherence") == 0;
+}
+
 static const char *raw_suffix(const struct plan_step *step)
 {
-	const char *command = json_string_value(json_array_get(step->arguments, 0));
-
-	return strcmp(command, "simulate") == 0 ? ".tsv" : ".json";
+	return repeats(json_string_value(json_array_get(step->arguments, 0))) ? ".tsv" : ".json";
 }
 
 /* In the child: becomes the subcommand. */
@@ -254,7 +258,7 @@ static _Noreturn void become(const struct run *run, const struct plan_step *step
 		argv[1 + i] = json_string_value(json_array_get(step->arguments, i));
 	argv[1 + count] = "--out";
 	argv[2 + count] = out;
-	if (strcmp(argv[1], "simulate") != 0) { /* which repeats exactly */
+	if (!repeats(argv[1])) {
 		argv[3 + count] = "--seed";
 		argv[4 + count] = seed_text;
 		argv[5 + count] = "--repetitions";
@@ -458,37 +462,46 @@ static bool write_tables(struct run *run, size_t number)
 	return fine && report_summarise(run->root, run->folder, slug, run->error);
 }
 
-/* Tables of `simulate` under one header. They repeat exactly: the table is its own summary. */
-static bool write_simulated(struct run *run, size_t number)
+/* One table of the steps of an experiment that repeats, under one header. `table`: of `coherence`, which leaves others beside
+ * its main one; NULL: that. */
+static bool gather(struct run *run, size_t number, const char *table, const char *name)
 {
-	const char *slug = run->plan.experiment[number].slug;
-	static const char *const names[] = {"%.3900s/%s.tsv", "%.3900s/%s.summary.tsv"};
-	bool fine = true;
+	char path[RUN_PATH_BYTES], suffix[64], line[8192];
+	struct results_file file;
+	bool header = false;
 
-	for (size_t copy = 0; fine && copy < 2; copy++) {
-		char path[RUN_PATH_BYTES], line[4096];
-		struct results_file file;
-		bool header = false;
+	snprintf(suffix, sizeof suffix, table ? "/%s.tsv" : "%s.tsv", table ? table : "");
+	snprintf(path, sizeof path, "%.3900s/%s.%s.tsv", run->folder, run->plan.experiment[number].slug, name);
+	if (!*name)
+		snprintf(path, sizeof path, "%.3900s/%s.tsv", run->folder, run->plan.experiment[number].slug);
+	if (!results_open(&file, path, run->error, RUN_ERROR_BYTES))
+		return false;
+	for (size_t i = 0; i < run->plan.steps; i++) {
+		FILE *raw;
 
-		snprintf(path, sizeof path, copy == 0 ? names[0] : names[1], run->folder, slug);
-		if (!results_open(&file, path, run->error, RUN_ERROR_BYTES))
-			return false;
-		for (size_t i = 0; i < run->plan.steps; i++) {
-			FILE *raw;
-
-			if (run->plan.step[i].experiment != number)
-				continue;
-			raw_path(run, &run->plan.step[i], 0, ".tsv", path);
-			raw = fopen(path, "r");
-			for (size_t row = 0; raw && fgets(line, sizeof line, raw); row++)
-				if (row > 0 || !header)
-					fputs(line, file.stream);
-			header = header || raw;
-			if (raw)
-				fclose(raw);
-		}
-		fine = results_commit(&file, run->error, RUN_ERROR_BYTES);
+		if (run->plan.step[i].experiment != number)
+			continue;
+		raw_path(run, &run->plan.step[i], 0, suffix, path);
+		raw = fopen(path, "r");
+		for (size_t row = 0; raw && fgets(line, sizeof line, raw); row++)
+			if (row > 0 || !header)
+				fputs(line, file.stream);
+		header = header || raw;
+		if (raw)
+			fclose(raw);
 	}
+	return results_commit(&file, run->error, RUN_ERROR_BYTES);
+}
+
+/* They repeat exactly: the table is its own summary. */
+static bool write_repeated(struct run *run, size_t number, const char *command)
+{
+	static const char *const others[] = {"fields", "lines", "heat", "locks"};
+	bool fine = gather(run, number, NULL, "") && gather(run, number, NULL, "summary");
+
+	if (strcmp(command, "coherence") == 0)
+		for (size_t i = 0; fine && i < sizeof others / sizeof others[0]; i++)
+			fine = gather(run, number, others[i], others[i]);
 	return fine;
 }
 
@@ -496,11 +509,10 @@ static bool put_together(struct run *run)
 {
 	for (size_t i = 0; i < run->plan.experiments; i++) {
 		const char *command = json_string_value(json_object_get(run->plan.experiment[i].json, "command"));
-		bool simulated = strcmp(command, "simulate") == 0;
 
 		if (run->plan.experiment[i].left_out)
 			continue;
-		if (!(simulated ? write_simulated(run, i) : write_tables(run, i)))
+		if (!(repeats(command) ? write_repeated(run, i, command) : write_tables(run, i)))
 			return complain(run->error);
 	}
 	return report_write(run->root, run->folder, run->error) || complain(run->error);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "capacitor/cache.h"
+#include "harness/coherence_names.h"
 #include "harness/trace.h"
 
 const char *const plan_tiers[] = {"tiny", "smoke", "laptop", "full", NULL};
@@ -166,6 +167,7 @@ static bool expand(struct plan *plan, size_t experiment, const json_t *lists, vo
 }
 
 #define REPETITIONS_MAX 1000
+#define COHERENCE_S     20 /* what a sweep of the observatory may take, on tiers that are not full */
 
 /* Options are --names with strings; repetitions are few. False: error says what is wrong. */
 static bool check_options(const char *path, const json_t *options, char error[PLAN_ERROR_BYTES])
@@ -227,13 +229,19 @@ static bool load_experiment(struct plan *plan, const char *root, const char *slu
 
 	lists = json_object();
 	json_object_foreach(options, option, value) {
+		if (strcmp(command, "coherence") == 0) { /* one step, which sweeps by itself, several cells at a time */
+			json_object_set_new(lists, option, json_pack("[O]", value));
+			continue;
+		}
 		json_object_set_new(lists, option, items_of(option, json_string_value(value) ? json_string_value(value) : "",
 		                                            traces));
 		if (json_array_size(json_object_get(lists, option)) == 0)
 			experiment->left_out = "no trace was found: give a folder of them with TRACES=";
 	}
+	if (strcmp(command, "coherence") == 0 && !coherence_subject(path, sizeof(path)))
+		experiment->left_out = "the observatory is not built: `make coherence` builds it, or says why it cannot";
 	value = json_object_get(options, "--seconds");
-	seconds = value ? atof(json_string_value(value)) : 0.5;
+	seconds = strcmp(command, "coherence") == 0 ? COHERENCE_S : value ? atof(json_string_value(value)) : 0.5;
 	arguments = json_array();
 	json_array_append_new(arguments, json_string(command));
 	fine = experiment->left_out ||

@@ -3,10 +3,11 @@
  * What an experiment is, read from experiments/<slug>/experiment.json, and the steps that it comes down to on this machine.
  *
  *   title, hypothesis, expected   texts for the report
- *   command                       "bench", "replay" or "simulate": the subcommand that measures a point
+ *   command                       "bench", "replay", "simulate": the subcommand that measures a point; "coherence" sweeps by itself
  *   options                       its options; a value is a list to sweep, as on the command line
  *   tiers                         tiny, smoke, laptop, full: options that differ, and `repetitions`
- *   figures                       {script, caption}: gnuplot files under plots/, what the figure shows
+ *   figures                       {script, caption}: gnuplot files under plots/, what the figure shows; of coherence's other
+ *                                 tables (heat, fields, lines, locks) by {"table": name}
  *
  * `"--impl": "all"` means every implementation there is, `"--threads": "auto"` the sweep to twice the cores, and
  * `"--trace": "TRACES"` every trace that was found; without one, the experiment is left out, and says so.

@@ -17,11 +17,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "harness/coherence_chapter.h"
 #include "harness/commands.h"
 #include "harness/correctness.h"
 #include "harness/html.h"
 #include "harness/options.h"
 #include "harness/plan.h"
+#include "harness/probes.h"
 #include "harness/results.h"
 #include "harness/table.h"
 #include "harness/tidy.h"
@@ -222,6 +224,14 @@ static void undrawn(struct page *page, const char *script, const char *log, cons
 	fputs("</p>\n", page->out);
 }
 
+/* Which table of the experiment a figure is drawn from. */
+static const char *table_of(const json_t *figure)
+{
+	const char *name = json_string_value(json_object_get(figure, "table"));
+
+	return name ? name : "summary";
+}
+
 /* Draws one figure from one table: for all its rows, or for those whose column `each` holds `panel`. */
 static void draw(struct page *page, const json_t *figure, const char *slug, const struct table *table, const char *panel)
 {
@@ -238,7 +248,7 @@ static void draw(struct page *page, const json_t *figure, const char *slug, cons
 	snprintf(name, sizeof name, "%.*s%s%s", (int)(strcspn(script, ".") % 60), script, panel ? "-" : "", part);
 	snprintf(path, sizeof path, "%.3900s/plots/style.gp", page->root);
 	used = define(definitions, sizeof definitions, 0, "style", path);
-	snprintf(path, sizeof path, "%.3900s/%s.summary.tsv", page->folder, slug);
+	snprintf(path, sizeof path, "%.3900s/%s.%s.tsv", page->folder, slug, table_of(figure));
 	used = define(definitions, sizeof definitions, used, "data", path);
 	snprintf(path, sizeof path, "%.3800s/plots/%s", page->folder, name);
 	used = define(definitions, sizeof definitions, used, "out", path);
@@ -276,12 +286,21 @@ static void draw_figures(struct page *page, const json_t *experiment, const char
 	json_array_foreach(json_object_get(experiment, "figures"), index, figure) {
 		const char *each = json_string_value(json_object_get(figure, "each"));
 		const char *panels[DISTINCT_MAX];
-		size_t count = each ? table_distinct(table, each, panels, DISTINCT_MAX) : 0;
+		const struct table *from = table;
+		char path[RUN_PATH_BYTES];
+		struct table other;
+		size_t count;
 
+		snprintf(path, sizeof path, "%.3900s/%s.%s.tsv", page->folder, slug, table_of(figure));
+		if (json_object_get(figure, "table") && table_load(&other, path))
+			from = &other;
+		count = each ? table_distinct(from, each, panels, DISTINCT_MAX) : 0;
 		if (!each)
-			draw(page, figure, slug, table, NULL);
+			draw(page, figure, slug, from, NULL);
 		for (size_t i = 0; i < count; i++)
-			draw(page, figure, slug, table, panels[i]);
+			draw(page, figure, slug, from, panels[i]);
+		if (from == &other)
+			table_free(&other);
 	}
 }
 
@@ -588,6 +607,8 @@ static bool write_experiment(struct page *page, const json_t *entry)
 		write_points(page->out, &table);
 		write_unavailable(page->out, &table);
 	}
+	if (table.rows > 0 && table_cell(&table, 0, "latency_cycles"))
+		coherence_chapter(page->out, page->folder, slug, &table);
 	table_free(&table);
 	return true;
 }
@@ -637,13 +658,15 @@ static bool write_page(struct page *page, const json_t *plan)
 		html_escaped(page->out, json_string_value(json_object_get(json_object_get(entry, "experiment"), "title")));
 		fputs("</a></li>\n", page->out);
 	}
-	fputs("<li><a href=\"#correctness\">Correctness</a></li>\n"
+	fputs("<li><a href=\"#probes\">What the probes cost</a></li>\n<li><a href=\"#correctness\">Correctness</a></li>\n"
 	      "<li><a href=\"#environment\">Environment</a></li>\n</ul></nav>\n", page->out);
 	write_verdicts(page, plan);
 	json_array_foreach(json_object_get(plan, "experiments"), index, entry)
 		if (!write_experiment(page, entry))
 			return false;
 	write_failures(page);
+	if (!probes_write(page->out, page->root, page->folder, page->error))
+		return false;
 	correctness_write(page->out, page->correctness);
 	write_environment(page->out, page->environment);
 	fputs("</body>\n</html>\n", page->out);
