@@ -12,7 +12,7 @@ CXX := $(subst clang,clang++,$(CC))
 else
 CXX := $(subst gcc,g++,$(CC))
 endif
-BUILD := build/$(CONF)-$(notdir $(CC))
+BUILD := build/$(CONF)-$(notdir $(CC))$(if $(OPAQUE),-opaque)
 TIER  ?= smoke
 
 .DEFAULT_GOAL := all
@@ -133,6 +133,9 @@ endif
 $(UNDER_STUDY): private FLAGS += $(INSTRUMENT)
 $(UNDER_STUDY): private AFTER = objcopy --redefine-syms=coherence/calls.symbols $@
 $(UNDER_STUDY): coherence/calls.symbols
+
+# Seen by shared libraries, too, whose calls of pthread_mutex_lock and the like must come here.
+$(COHERENCE_RUNTIME): private FLAGS += -fvisibility=default
 
 $(BUILD)/libcoherence.a: $(COHERENCE_RUNTIME)
 	rm -f $@ && ar rcs $@ $^

@@ -28,7 +28,8 @@
  *
  * Threads
  *   All calls but coherence_start and coherence_record may come from any thread of the program. None is async-signal-safe.
- *   A thread's calls before coherence_start see nothing and count nothing.
+ *   A thread's calls before coherence_start see nothing and count nothing. Barriers, and locks that are held, must not be of the
+ *   time before it: theirs is the system's form, which is not ours.
  */
 #ifndef COHERENCE_COHERENCE_H
 #define COHERENCE_COHERENCE_H

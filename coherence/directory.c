@@ -186,14 +186,15 @@ static void tell_writes(struct line *line)
 
 void directory_judge(struct copy *copy, bool missed)
 {
-	classify(copy->missed_at, copy->operation, missed ? COHERENCE_TRUE : COHERENCE_LATE);
+	if (!copy->before)
+		classify(copy->missed_at, copy->operation, missed ? COHERENCE_TRUE : COHERENCE_LATE);
 	copy->open = false;
 	copy->stale = 0;
 }
 
 static void close_miss(struct copy *copy)
 {
-	if (copy->open)
+	if (copy->open && !copy->before)
 		classify(copy->missed_at, copy->operation, COHERENCE_FALSE);
 	copy->open = false;
 }
@@ -295,6 +296,7 @@ bool directory_transact(struct line *line, struct copy *copy, uint64_t granules,
 		copy->missed_at = met_at(line, site, granules);
 		copy->operation = (uint8_t)operation;
 		copy->open = true;
+		copy->before = false;
 	} else {
 		meet(copy, operation);
 	}
@@ -316,7 +318,8 @@ void directory_measure(void)
 			}
 		}
 		for (struct copy *copy = line->first; copy; copy = copy->next) {
-			copy->open = copy->cold = false;
+			copy->before = copy->open;
+			copy->cold = false;
 			if (copy->heat)
 				*copy->heat = (struct heat){0};
 		}

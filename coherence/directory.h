@@ -64,6 +64,7 @@ struct copy {
 	uint8_t core;
 	uint8_t operation; /* of the open miss */
 	bool open;         /* missed, and it has not been judged why */
+	bool before;       /* it missed before measuring began: judged, but not counted */
 	bool met;          /* has held the line before */
 	bool cold;         /* its first contact was counted */
 };
@@ -145,7 +146,7 @@ static inline void directory_heat(struct copy *copy, uint64_t granules, enum acc
 
 struct line_detail *directory_detail(struct line *line);
 
-/* Counters to zero, open misses forgotten: they belong to what was before. */
+/* Counters to zero. */
 void directory_measure(void);
 /* Judges the misses that are still open. */
 void directory_close(void);

@@ -117,9 +117,6 @@ void fiber_init(void)
 	swap = getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE ? fiber_swap : fiber_swap_slowly;
 }
 
-/* Room on the carrier's stack for its own calls while the fiber uses what is below. */
-#define CARRIERS_OWN 32768
-
 /* Pages begin where they begin: stacks that start at one have their lines at the same places in every run. */
 #define PAGE_MASK ((uintptr_t)4095)
 
@@ -133,7 +130,7 @@ static uintptr_t thread_pointer_now(void)
 
 void fiber_carry(struct thread *thread, void (*body)(void))
 {
-	void **stack = (void **)(((uintptr_t)__builtin_frame_address(0) - CARRIERS_OWN) & ~PAGE_MASK);
+	void **stack = (void **)(((uintptr_t)__builtin_frame_address(0) - CARRIERS_OWN / 2) & ~PAGE_MASK);
 
 	stack -= 2; /* what is above fiber_begin() is aligned, as before a call */
 	thread->thread_pointer = thread_pointer_now();

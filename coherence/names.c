@@ -292,24 +292,37 @@ unsigned names_at(uintptr_t first, uintptr_t end, struct place *places, unsigned
 	return 1;
 }
 
+/* Without the index, which sorting may allocate for: this is called by a signal's handler, too. */
+static const struct named *newest_at(const struct table *table, uintptr_t address)
+{
+	const struct named *newest = NULL;
+
+	for (size_t i = 0; i < table->slots; i++) {
+		const struct named *named = &table->slot[i];
+
+		if (named->first && address >= named->first && address < named->first + named->bytes &&
+		    (!newest || named->order > newest->order))
+			newest = named;
+	}
+	return newest;
+}
+
 void names_describe(uintptr_t address, char *text, size_t bytes)
 {
-	struct place place;
+	const struct named *block = newest_at(&blocks, address), *object = newest_at(&objects, address);
+	const struct stack *stack = stack_of(address);
 
-	names_at(address, address + 1, &place, 1);
-	switch (place.kind) {
-	case PLACE_HEAP:
-		snprintf(text, bytes, "%s+%zu, allocated at 0x%zx", place.type ? place.type : "a block",
-		         (size_t)(address - place.first), (size_t)place.site);
-		break;
-	case PLACE_STATIC:
-		snprintf(text, bytes, "%s, static, at 0x%zx", place.type ? place.type : "an object", (size_t)place.address);
-		break;
-	case PLACE_STACK:
-		snprintf(text, bytes, "the stack of core %u", place.core);
-		break;
-	case PLACE_UNKNOWN:
+	if (object && block && object->order < block->order)
+		object = NULL; /* of a block that was there before */
+	if (object)
+		snprintf(text, bytes, "%s+%zu", object->type, (size_t)(address - object->first));
+	else if (block)
+		snprintf(text, bytes, "a block+%zu, allocated at 0x%zx", (size_t)(address - block->first),
+		         (size_t)names_in_file(block->site));
+	else if (names_in_file(address))
+		snprintf(text, bytes, "static, at 0x%zx", (size_t)names_in_file(address));
+	else if (stack)
+		snprintf(text, bytes, "the stack of core %u", stack->core);
+	else
 		snprintf(text, bytes, "memory that nobody named");
-		break;
-	}
 }

@@ -529,8 +529,10 @@ bool coherence_record(const char *path, const char *subject, char *error, size_t
 	good = file && !ferror(file);
 	good = file && fclose(file) == 0 && good;
 	good = good && rename(temporary, path) == 0;
-	if (!good)
+	if (!good) {
 		snprintf(error, error_bytes, "%s: %s", path, strerror(errno));
+		unlink(temporary);
+	}
 	self = writer;
 	return good;
 }

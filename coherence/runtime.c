@@ -69,7 +69,7 @@ void coherence_settings_init(struct coherence_settings *defaults)
 		.pct_steps = 10000,
 		.slack = 40,
 		.hang_seconds = 30,
-		.idle_steps_max = 1000000000,
+		.idle_steps_max = 200000000,
 		.latency = {.hit = 1, .rmw = 18, .clean = 50, .dirty = 60, .upgrade = 45, .cold = 100, .wake = 2000, .pause = 40,
 		            .per_1000_ns = 2500},
 	};
@@ -195,6 +195,7 @@ void coherence_measure(bool on)
 {
 	if (on) {
 		memset(counts.of, 0, sizeof(counts.of));
+		schedule_draw_changes();
 		directory_measure();
 		locks_measure();
 		measured_from = measured_to = 0;

@@ -25,8 +25,12 @@ __thread struct thread *self;
 static struct {
 	uint64_t random;
 	uint64_t order;                         /* of blocking */
-	uint64_t change[PCT_DEPTH_MAX];         /* pct: steps, the latest first */
+	struct {
+		uint64_t step;
+		int64_t priority; /* that it gives: drawn, too */
+	} change[PCT_DEPTH_MAX]; /* pct: the latest first */
 	unsigned changes;
+	uint64_t turn_end; /* pct: step at which the running thread is taken for a spinner */
 } state;
 
 /* xorshift64* (Vigna 2016). */
@@ -46,14 +50,28 @@ void schedule_init(void)
 		state.random = 1;
 	for (unsigned i = 0; i < 8; i++)
 		schedule_random();
+	schedule_draw_changes();
+}
+
+/* As published: steps and the priorities that they give are drawn each for itself. */
+void schedule_draw_changes(void)
+{
 	state.changes = settings.schedule == COHERENCE_PCT ? settings.pct_depth - 1 : 0;
 	for (unsigned i = 0; i < state.changes; i++) {
-		uint64_t at = schedule_random() % settings.pct_steps;
+		uint64_t step = schedule.steps + schedule_random() % settings.pct_steps;
 		unsigned place = i;
 
-		for (; place > 0 && state.change[place - 1] < at; place--)
-			state.change[place] = state.change[place - 1];
-		state.change[place] = at;
+		for (; place > 0 && state.change[place - 1].step < step; place--)
+			state.change[place].step = state.change[place - 1].step;
+		state.change[place].step = step;
+		state.change[i].priority = i + 1;
+	}
+	for (unsigned i = state.changes; i > 1; i--) { /* Fisher and Yates */
+		unsigned other = (unsigned)(schedule_random() % i);
+		int64_t priority = state.change[i - 1].priority;
+
+		state.change[i - 1].priority = state.change[other].priority;
+		state.change[other].priority = priority;
 	}
 }
 
@@ -160,7 +178,7 @@ static struct thread *choose_at_random(const struct thread *except)
 	for (unsigned i = 0; i < threads_used; i++)
 		if (may_run(threads[i], except))
 			candidate[candidates++] = threads[i];
-	schedule.budget = 1 + (int64_t)(schedule_random() % (2 * settings.quantum - 1));
+	schedule.budget = (int64_t)(schedule_random() % (2 * (uint64_t)settings.quantum - 1)); /* and the access that comes now */
 	return candidates ? candidate[schedule_random() % candidates] : NULL;
 }
 
@@ -173,10 +191,11 @@ static struct thread *choose_by_priority(const struct thread *except)
 			chosen = threads[i];
 	if (state.changes == 0)
 		schedule.budget = PCT_SPIN_STEPS;
-	else if (state.change[state.changes - 1] > schedule.steps)
-		schedule.budget = (int64_t)(state.change[state.changes - 1] - schedule.steps);
+	else if (state.change[state.changes - 1].step > schedule.steps)
+		schedule.budget = (int64_t)(state.change[state.changes - 1].step - schedule.steps);
 	else
 		schedule.budget = 1;
+	state.turn_end = schedule.steps + PCT_SPIN_STEPS;
 	return chosen;
 }
 
@@ -200,9 +219,9 @@ static struct thread *choose(const struct thread *except)
 /* A change point passed, or the running thread is spinning: its priority falls below all others'. */
 static void demote(bool away)
 {
-	if (state.changes > 0 && schedule.steps >= state.change[state.changes - 1])
-		self->priority = state.changes--;
-	else if (away || state.changes == 0)
+	if (state.changes > 0 && schedule.steps >= state.change[state.changes - 1].step)
+		self->priority = state.change[--state.changes].priority;
+	else if (away || schedule.steps >= state.turn_end)
 		self->priority = -(int64_t)++state.order;
 }
 

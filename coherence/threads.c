@@ -71,6 +71,14 @@ static void destroy_values(void)
 
 /* ---- Beginning and end ------------------------------------------------------------------------------------------- */
 
+static bool others_live(void)
+{
+	for (unsigned i = 0; i < threads_used; i++)
+		if (threads[i] && threads[i] != self && threads[i]->state != THREAD_ENDED)
+			return true;
+	return false;
+}
+
 static void end_thread(void)
 {
 	struct thread *thread = self;
@@ -79,6 +87,7 @@ static void end_thread(void)
 	thread->operation = 0;
 	thread->state = THREAD_ENDED;
 	schedule_wake(thread, 1);
+	schedule_wake(&threads_used, 1); /* the main thread may have left before */
 	schedule_switch(true); /* does not come back, but to carriers with a token */
 	self = NULL;
 }
@@ -109,6 +118,13 @@ void pthread_exit(void *result)
 	if (self && self->main) {
 		self->result = result;
 		end_thread();
+	} else if (self) { /* it carries all fibers: it stays until they have ended */
+		uintptr_t site = SITE;
+
+		destroy_values();
+		while (others_live())
+			schedule_block(&threads_used, "the other threads to end", 0, site);
+		exit(EXIT_SUCCESS);
 	}
 	real(pthread_exit)(result);
 	__builtin_unreachable();
@@ -174,6 +190,7 @@ static bool make_stack(struct thread *thread, const pthread_attr_t *wanted, pthr
 
 	if (wanted)
 		pthread_attr_getstacksize(wanted, &bytes);
+	bytes = ((bytes + 4095) & ~(size_t)4095) + CARRIERS_OWN + GUARD_BYTES;
 	stack = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 	if (stack == MAP_FAILED)
 		return false;

@@ -82,6 +82,8 @@ struct schedule {
 extern struct schedule schedule;
 
 void schedule_init(void);
+/* pct: its change points lie in the steps that follow. */
+void schedule_draw_changes(void);
 /* A new thread takes part; or one is about to. */
 void schedule_admit(struct thread *thread);
 /* Lets others run. `away`: not this one, if there is any other. */
@@ -111,6 +113,9 @@ static inline void schedule_point(void)
 #else
 #define FIBERS_EXIST 0
 #endif
+
+/* Room on the carrier's stack for its own calls, while the fiber uses what is below. */
+#define CARRIERS_OWN 36864
 
 void fiber_init(void);
 /* In a carrier: hands its stack to the fiber, which begins with body(), and sleeps until the end. */

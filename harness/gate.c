@@ -424,11 +424,13 @@ static int judge(const struct rows *today, const char *path)
 {
 	struct rows baseline = new_rows();
 	int status = COMMAND_FAIL;
-	unsigned changes;
+	unsigned changes, operations = 0;
 
 	if (!read_baseline(&baseline, path))
 		goto end;
 	changes = compare(&baseline, today);
+	for (size_t i = 0; i < today->count; i++)
+		operations += is_operation(&today->row[i]);
 	if (changes > 0 && strcmp(baseline.toolchain, today->toolchain) != 0)
 		printf("gate: the baseline is of %s, this is %s: `make gate ARGS=--write` on the old state tells whether that is "
 		       "the difference\n", baseline.toolchain, today->toolchain);
@@ -436,7 +438,7 @@ static int judge(const struct rows *today, const char *path)
 		printf("gate: %u operations differ from %s. If that is meant: make gate ARGS=--write, and say why in the commit\n",
 		       changes, path);
 	else
-		printf("gate: %zu rows as in %s\n", today->count, path);
+		printf("gate: %u operations as in %s\n", operations, path);
 	status = changes > 0 ? COMMAND_FAIL : COMMAND_OK;
 end:
 	free(baseline.row);

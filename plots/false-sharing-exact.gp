@@ -25,12 +25,12 @@ exact(who, i, k) = row(who, k) && in_panel(0) && strcol("operation") eq "get" ? 
 timed(who, i, k) = row(who, k) && column("threads") == most ? place_of(i, k) : NaN
 do for [format in "svg pdf"] {
 	eval value(format)
-	set multiplot layout 1, 2 margins 0.09, 0.98, 0.2, 0.87 spacing 0.11, 0
-	set ylabel "ns per get"
+	set multiplot layout 1, 2 margins 0.1, 0.98, 0.2, 0.87 spacing 0.11, 0
+	set ylabel "ns per get" offset 1
 	set format y "%g"
 	set yrange [1:*]
 	set logscale y
-	set key at screen 0.5, 0.07 center horizontal Left reverse samplen 2 maxrows 1
+	set key at screen 0.5, 0.07 center horizontal Left reverse samplen 2 maxrows 1 width -1
 	set label 1 sprintf("measured, %d threads", most) at graph 0, graph 1.05 left textcolor "#444444"
 	if (there) {
 		plot for [k = 1:3] for [i = 1:words(series)] native using (timed(name(i), i, k)):(column("ns_per_op")) \
