@@ -57,6 +57,8 @@ void schedule_init(void)
 void schedule_draw_changes(void)
 {
 	state.changes = settings.schedule == COHERENCE_PCT ? settings.pct_depth - 1 : 0;
+	if (state.changes > 0)
+		schedule.budget = 0; /* of old points */
 	for (unsigned i = 0; i < state.changes; i++) {
 		uint64_t step = schedule.steps + schedule_random() % settings.pct_steps;
 		unsigned place = i;
