@@ -53,12 +53,28 @@ void schedule_init(void)
 	schedule_draw_changes();
 }
 
-/* As published: steps and the priorities that they give are drawn each for itself. */
+/* Above all that change points give; different for different threads. */
+static void draw_priority(struct thread *thread)
+{
+	thread->priority =
+		PCT_DEPTH_MAX + (int64_t)(schedule_random() & 0xffffff) * COHERENCE_CORES_MAX + thread->core;
+}
+
+void schedule_admit(struct thread *thread)
+{
+	thread->state = THREAD_RUNNABLE;
+	draw_priority(thread);
+}
+
+/* As published: steps and the priorities that they give are drawn each for itself. Threads that have waited begin anew. */
 void schedule_draw_changes(void)
 {
 	state.changes = settings.schedule == COHERENCE_PCT ? settings.pct_depth - 1 : 0;
 	if (state.changes > 0)
 		schedule.budget = 0; /* of old points */
+	for (unsigned i = 0; i < threads_used; i++)
+		if (threads[i])
+			draw_priority(threads[i]);
 	for (unsigned i = 0; i < state.changes; i++) {
 		uint64_t step = schedule.steps + schedule_random() % settings.pct_steps;
 		unsigned place = i;
@@ -75,14 +91,6 @@ void schedule_draw_changes(void)
 		state.change[i - 1].priority = state.change[other].priority;
 		state.change[other].priority = priority;
 	}
-}
-
-void schedule_admit(struct thread *thread)
-{
-	thread->state = THREAD_RUNNABLE;
-	/* Above all that change points give; different for different threads. */
-	thread->priority =
-		PCT_DEPTH_MAX + (int64_t)(schedule_random() & 0xffffff) * COHERENCE_CORES_MAX + thread->core;
 }
 
 void schedule_ready(const struct thread *other)
