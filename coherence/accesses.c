@@ -61,6 +61,8 @@ static void access_line(struct thread *thread, uint64_t key, uint64_t granules, 
 		recent->line = directory_line(key);
 		recent->copy = directory_copy(recent->line, thread->core);
 	}
+	if (__builtin_expect((recent->line->freed & granules) != 0, 0))
+		end_freed(recent->line, granules, site);
 	if (directory_must_ask(recent->line, thread->core, access)) {
 		rest = travel(thread, recent->line);
 		missed = directory_transact(recent->line, recent->copy, granules, access, thread->operation, site);

@@ -3,7 +3,7 @@
  * Calls of the C library that instrumented code makes: their accesses are shown to the directory, and what they allocate gets a
  * name. objcopy renames these calls in instrumented objects (calls.symbols), so that calls from elsewhere are not seen.
  */
-#include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +73,8 @@ static void *allocated(void *block, size_t bytes, uintptr_t site)
 {
 	if (block)
 		names_block((uintptr_t)block, bytes, site);
+	if (block && settings.watch_freed)
+		directory_freed((uintptr_t)block, bytes, false);
 	if (self)
 		counts_add(self->operation, COHERENCE_ALLOCATIONS, 1);
 	return block;
@@ -115,5 +117,7 @@ int coherence_posix_memalign(void **block, size_t alignment, size_t bytes)
 void coherence_free(void *block)
 {
 	names_freed(block);
+	if (block && settings.watch_freed)
+		directory_freed((uintptr_t)block, malloc_usable_size(block), true);
 	free(block);
 }

@@ -77,12 +77,14 @@ struct coherence_settings {
 	unsigned slack;           /* clock: a core may be ahead of the others by up to so many cycles */
 	bool token;               /* pass a token among threads of the system instead of switching fibers: same counts, slow;
 	                             processors for which there is no fiber.c do so anyway */
+	bool watch_freed;         /* an access to a freed block ends the run; for programs that allocate by instrumented code only */
 	unsigned hang_seconds;    /* without an access for so long: the run is ended and explained */
 	uint64_t idle_steps_max;  /* without a finished operation for so many accesses: likewise */
 	struct coherence_latency latency;
 };
 
 /* How a run ends that cannot go on; what it waited for goes to stderr. */
+#define COHERENCE_EXIT_FREED    96 /* used a block after it was freed */
 #define COHERENCE_EXIT_HANG     97 /* no progress: spins in code that is not seen, or goes in circles */
 #define COHERENCE_EXIT_DEADLOCK 98 /* every thread waits */
 

@@ -139,6 +139,28 @@ uint64_t directory_lines(void)
 	return directory.lines;
 }
 
+void directory_freed(uintptr_t first, size_t bytes, bool freed)
+{
+	uintptr_t at = first + directory.shift_bytes, end = at + bytes;
+	uintptr_t line_bytes = (uintptr_t)1 << directory.line_shift;
+
+	while (at < end) {
+		uintptr_t next = (at & ~(line_bytes - 1)) + line_bytes;
+		uint64_t key = at >> directory.line_shift;
+		struct line *line = freed ? directory_line(key) : directory_find(key);
+		uintptr_t last = (next < end ? next : end) - 1;
+		unsigned from = (unsigned)(at & (line_bytes - 1)) >> directory.granule_shift;
+		unsigned to = (unsigned)(last & (line_bytes - 1)) >> directory.granule_shift;
+		uint64_t granules = (~UINT64_C(0) >> (63 - (to - from))) << from;
+
+		if (line && freed)
+			line->freed |= granules;
+		else if (line)
+			line->freed &= ~granules;
+		at = next;
+	}
+}
+
 /* ---- Transactions ------------------------------------------------------------------------------------------------ */
 
 static struct line_site *site_of(struct line *line, uintptr_t site)

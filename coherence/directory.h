@@ -81,6 +81,7 @@ struct line {
 	uint32_t made; /* number in the order of first contacts: repeats, unlike the address */
 	struct copy *first;
 	struct copy **by_core; /* instead of a walk, from a few copies on */
+	uint64_t freed; /* granules of freed blocks, where they are watched */
 	struct line_detail *detail;
 	uint64_t free_at; /* virtual time at which the last transfer ends */
 	struct line *next; /* in the order of first contacts */
@@ -154,6 +155,9 @@ void directory_close(void);
 /* Turns an address into the line's key and back into the address of the line's first byte. */
 uint64_t directory_key(uintptr_t address);
 uintptr_t directory_address(const struct line *line);
+
+/* These bytes belong to a block that was freed; or to a new one. */
+void directory_freed(uintptr_t first, size_t bytes, bool freed);
 
 struct line *directory_first(void);
 uint64_t directory_lines(void);

@@ -141,6 +141,19 @@ void end_deadlock(void)
 	_exit(COHERENCE_EXIT_DEADLOCK);
 }
 
+void end_freed(const struct line *line, uint64_t granules, uintptr_t site)
+{
+	uintptr_t granule_bytes = settings.line_bytes / 64;
+	uintptr_t address = directory_address(line) + (unsigned)__builtin_ctzll(line->freed & granules) * granule_bytes;
+	char what[256];
+
+	names_describe(address, what, sizeof(what));
+	dprintf(STDERR_FILENO, "coherence: use after free at access %llu, schedule %s, seed %llu: core %u, operation %u, at 0x%zx: %s\n",
+	        (unsigned long long)schedule.steps, coherence_schedule_names[settings.schedule], (unsigned long long)settings.seed,
+	        self->core, self->operation, (size_t)names_in_file(site), what);
+	_exit(COHERENCE_EXIT_FREED);
+}
+
 /* Once a second. While the main thread is alone it may do what it likes: check results, write files. */
 static void watch(int signal)
 {

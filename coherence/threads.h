@@ -142,6 +142,7 @@ void access_failed(const volatile void *address);
 
 _Noreturn void end_hang(const char *what);
 _Noreturn void end_deadlock(void);
+_Noreturn void end_freed(const struct line *line, uint64_t granules, uintptr_t site);
 
 /* The raw system call: syscall() itself is interposed. Result: as the kernel gives it, -errno. */
 long system_call(long number, long a, long b, long c, long d, long e, long f);
