@@ -335,7 +335,7 @@ enum capacitor_result capacitor_enter(struct capacitor *cache, struct capacitor_
 		return CAPACITOR_OK;
 	}
 	*handle = NULL;
-	pthread_mutex_lock(&cache->threads_mutex);
+	contention_lock(&cache->threads_mutex, &cache->threads_waits);
 	if (cache->threads_inside == cache->config.threads_max) {
 		result = CAPACITOR_BUSY;
 		goto out;
@@ -381,7 +381,7 @@ static void leave_slot(void *argument)
 	budget_unpinned(&cache->budget);
 	free(handle->spare);
 	handle->spare = NULL;
-	pthread_mutex_lock(&cache->threads_mutex);
+	contention_lock(&cache->threads_mutex, &cache->threads_waits);
 	if (cache->implementation->leave)
 		cache->implementation->leave(handle);
 	handle->depth = 0;
@@ -639,6 +639,20 @@ enum capacitor_result capacitor_stats(struct capacitor *cache, struct capacitor_
 		stats->value[stat] = gauges[stat - COUNTERS] > 0 ? (uint64_t)gauges[stat - COUNTERS] : 0;
 	if (cache->implementation->stats)
 		cache->implementation->stats(cache, stats);
+	return CAPACITOR_OK;
+}
+
+enum capacitor_result capacitor_each_lock(struct capacitor *cache, capacitor_lock_visitor *visitor, void *context)
+{
+	bool go_on;
+
+	if (!cache || !visitor)
+		return CAPACITOR_INVALID;
+	go_on = !cache->implementation->each_lock || cache->implementation->each_lock(cache, visitor, context);
+	go_on = go_on && contention_show(&cache->pinned_waits, "pinned", 0, false, visitor, context);
+	go_on = go_on && contention_show(&cache->threads_waits, "threads", 0, false, visitor, context);
+	for (unsigned i = 0; i < FLIGHT_STRIPES && go_on; i++)
+		go_on = contention_show(&cache->flights.stripe[i].waits, "flights", i, false, visitor, context);
 	return CAPACITOR_OK;
 }
 

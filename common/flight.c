@@ -13,6 +13,7 @@ void flight_board_init(struct flight_board *board)
 		pthread_mutex_init(&board->stripe[i].mutex, NULL);
 		pthread_cond_init(&board->stripe[i].landed, NULL);
 		board->stripe[i].flights = NULL;
+		board->stripe[i].waits = (struct contention){0};
 	}
 }
 
@@ -57,7 +58,7 @@ enum flight_part flight_board_enter(struct flight_board *board, const struct key
 	struct flight *other;
 	bool boards;
 
-	pthread_mutex_lock(&stripe->mutex);
+	contention_lock(&stripe->mutex, &stripe->waits);
 	other = flight_find(stripe, key);
 	if (!other) {
 		*flight = (struct flight){.key = *key, .next = stripe->flights};
@@ -82,7 +83,7 @@ void flight_close(struct flight_board *board, struct flight *flight)
 {
 	struct flight_stripe *stripe = stripe_of(board, &flight->key);
 
-	pthread_mutex_lock(&stripe->mutex);
+	contention_lock(&stripe->mutex, &stripe->waits);
 	flight->closed = true;
 	pthread_mutex_unlock(&stripe->mutex);
 }
@@ -105,7 +106,7 @@ void flight_cancel(struct flight_board *board, struct flight *flight)
 {
 	struct flight_stripe *stripe = stripe_of(board, &flight->key);
 
-	pthread_mutex_lock(&stripe->mutex);
+	contention_lock(&stripe->mutex, &stripe->waits);
 	flight->cancelled = true;
 	end(stripe, flight);
 	pthread_mutex_unlock(&stripe->mutex);
@@ -116,7 +117,7 @@ void flight_land(struct flight_board *board, struct flight *flight, enum capacit
 {
 	struct flight_stripe *stripe = stripe_of(board, &flight->key);
 
-	pthread_mutex_lock(&stripe->mutex);
+	contention_lock(&stripe->mutex, &stripe->waits);
 	flight->outcome = outcome;
 	flight->value = value;
 	flight->value_bytes = value_bytes;

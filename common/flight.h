@@ -23,6 +23,7 @@
 
 #include "capacitor/cache.h"
 #include "common/atomics.h"
+#include "common/contention.h"
 #include "common/entry.h"
 #include "common/layout.h"
 
@@ -44,9 +45,10 @@ struct flight_stripe {
 	alignas(LINE_PAIR_BYTES) pthread_mutex_t mutex;
 	pthread_cond_t landed;
 	struct flight *flights;
+	struct contention waits; /* for the mutex */
 };
 
-LAYOUT_TOGETHER(struct flight_stripe, mutex, flights, "used by who holds the mutex");
+LAYOUT_TOGETHER(struct flight_stripe, mutex, waits, "used by who holds the mutex");
 LAYOUT_OWN_LINES(struct flight_stripe, "stripes are for keys that have nothing to do with each other");
 
 struct flight_board {

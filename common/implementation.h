@@ -15,6 +15,7 @@
 
 #include "capacitor/cache.h"
 #include "common/budget.h"
+#include "common/contention.h"
 #include "common/counters.h"
 #include "common/entry.h"
 #include "common/flight.h"
@@ -68,6 +69,8 @@ struct implementation {
 
 	/* May be NULL. Fills in statistics that the implementation counts itself. */
 	void (*stats)(struct capacitor *cache, struct capacitor_stats *stats);
+	/* NULL: it has no locks of its own. Shows them (contention_show), until the visitor says stop. */
+	bool (*each_lock)(struct capacitor *cache, capacitor_lock_visitor *visitor, void *context);
 };
 
 extern const struct implementation *const implementation_table[]; /* ends with NULL */
@@ -96,6 +99,10 @@ struct capacitor {
 	/* Entries that were pinned when they should have been reclaimed; charged as retired. */
 	pthread_mutex_t pinned_mutex;
 	struct entry_list pinned;
+
+	/* Of these two mutexes; written by who had to wait for one. */
+	struct contention threads_waits;
+	struct contention pinned_waits;
 
 	struct flight_board flights;
 };

@@ -113,7 +113,7 @@ static size_t bury(struct capacitor_handle *handle, struct entry_list *dead, boo
 			if (!retired)
 				budget_retired_add(&cache->budget, bytes);
 			fetch_add_relaxed(&cache->budget.pinned_bytes, bytes); /* relaxed: an amount */
-			pthread_mutex_lock(&cache->pinned_mutex);
+			contention_lock(&cache->pinned_mutex, &cache->pinned_waits);
 			entry_list_push(&cache->pinned, entry);
 			pthread_mutex_unlock(&cache->pinned_mutex);
 			waiting++;
@@ -139,7 +139,7 @@ void operation_bury_pinned(struct capacitor_handle *handle)
 
 	/* Relaxed: a hint. A release while the sum is down is not told; the next one is, and who needs room looks anyway. */
 	store_relaxed(&cache->budget.unpinned, false);
-	pthread_mutex_lock(&cache->pinned_mutex);
+	contention_lock(&cache->pinned_mutex, &cache->pinned_waits);
 	pinned = cache->pinned;
 	cache->pinned = (struct entry_list){0};
 	pthread_mutex_unlock(&cache->pinned_mutex);
@@ -229,6 +229,17 @@ void operation_order(struct capacitor_handle *handle, struct policy *policy, str
 	policy_insert(policy, fresh);
 }
 
+/* ---- Locks ------------------------------------------------------------------------------------------------------- */
+
+void operation_waited(const struct capacitor_handle *handle, struct contention *contention, uint64_t from_ns)
+{
+	uint64_t wait_ns = monotonic_ns() - from_ns;
+
+	count(handle, CAPACITOR_STAT_LOCK_WAITS, 1);
+	count(handle, CAPACITOR_STAT_LOCK_WAIT_NS, wait_ns);
+	contention_add(contention, wait_ns);
+}
+
 /* ---- Room -------------------------------------------------------------------------------------------------------- */
 
 /* Reclaims, again and again, until `done` or the deadline: OK or BUSY. */
@@ -265,7 +276,12 @@ static bool room_made(struct capacitor *cache, size_t bytes)
 
 enum capacitor_result operation_admit_slowly(struct capacitor_handle *handle, size_t bytes)
 {
-	return reclaim_until(handle, room_made, bytes);
+	uint64_t from_ns = PROBED(PROBE_ROOM) ? monotonic_ns() : 0;
+	enum capacitor_result result = reclaim_until(handle, room_made, bytes);
+
+	if (PROBED(PROBE_ROOM))
+		count(handle, CAPACITOR_STAT_ROOM_WAIT_NS, monotonic_ns() - from_ns);
+	return result;
 }
 
 static bool only_pinned_left(struct capacitor *cache, size_t bytes)

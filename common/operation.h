@@ -177,20 +177,27 @@ static inline void operation_settle(struct capacitor_handle *handle)
  * Takes a lock, counting. It is tried first, and only a wait is timed: reading the clock around every acquisition would
  * double what it measures.
  */
-#define OPERATION_LOCK(handle, try_lock, lock, object)                                                                 \
+#define OPERATION_LOCK(handle, try_lock, lock, object, contention)                                                     \
 	do {                                                                                                           \
+		if (!PROBED(PROBE_LOCKS)) {                                                                            \
+			lock(object);                                                                                  \
+			break;                                                                                         \
+		}                                                                                                      \
 		count(handle, CAPACITOR_STAT_LOCKS, 1);                                                                \
 		if (try_lock(object) != 0) {                                                                           \
 			uint64_t operation_from_ns = monotonic_ns();                                                   \
 			lock(object);                                                                                  \
-			count(handle, CAPACITOR_STAT_LOCK_WAITS, 1);                                                   \
-			count(handle, CAPACITOR_STAT_LOCK_WAIT_NS, monotonic_ns() - operation_from_ns);                \
+			operation_waited(handle, contention, operation_from_ns);                                       \
 		}                                                                                                      \
 	} while (0)
 
-static inline void operation_lock_mutex(const struct capacitor_handle *handle, pthread_mutex_t *mutex)
+/* A lock was waited for since then, and is held now. */
+void operation_waited(const struct capacitor_handle *handle, struct contention *contention, uint64_t from_ns);
+
+static inline void operation_lock_mutex(const struct capacitor_handle *handle, pthread_mutex_t *mutex,
+                                        struct contention *contention)
 {
-	OPERATION_LOCK(handle, pthread_mutex_trylock, pthread_mutex_lock, mutex);
+	OPERATION_LOCK(handle, pthread_mutex_trylock, pthread_mutex_lock, mutex, contention);
 }
 
 /* ---- Shards ------------------------------------------------------------------------------------------------------ */

@@ -101,6 +101,8 @@ static const struct {
 	[CAPACITOR_STAT_CAS_FAILURES] = {"cas_failures", "1", "compare-and-swap attempts that lost"},
 	[CAPACITOR_STAT_GRACE_PERIODS] = {"grace_periods", "1", "grace periods or epochs that passed"},
 	[CAPACITOR_STAT_TABLE_REBUILDS] = {"table_rebuilds", "1", "table arrays allocated after creation"},
+	[CAPACITOR_STAT_ROOM_WAIT_NS] = {"room_wait_ns", "ns", "time spent waiting for memory to be reclaimed, of all threads"},
+	[CAPACITOR_STAT_GRACE_NS] = {"grace_ns", "ns", "time that grace periods took"},
 	[CAPACITOR_STAT_ENTRIES] = {"entries", "1", "entries that can be reached"},
 	[CAPACITOR_STAT_LIVE_BYTES] = {"live_bytes", "bytes", "bytes of entries that can be reached"},
 	[CAPACITOR_STAT_RETIRED_BYTES] = {"retired_bytes", "bytes", "bytes unlinked, not reclaimed yet"},

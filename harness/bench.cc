@@ -67,7 +67,7 @@ void measure(benchmark::State &state, const bench_session *session, size_t entry
              Progress *progress)
 {
 	metrics measured;
-	char error[BENCH_ERROR_BYTES] = "";
+	char error[BENCH_ERROR_BYTES] = "", locks[METRICS_LOCKS_BYTES];
 	bool done = false;
 
 	progress->entry = entry;
@@ -82,6 +82,8 @@ void measure(benchmark::State &state, const bench_session *session, size_t entry
 		state.SkipWithError(error);
 		return;
 	}
+	metrics_locks_text(&measured, locks);
+	state.SetLabel(locks);
 	for (int i = 0; i < METRICS; i++) {
 		const char *name = metric_info(static_cast<metric>(i))->name;
 
@@ -242,6 +244,7 @@ private:
 			if (run->counters.count(metric))
 				few[metric] = run->counters.at(metric);
 		run->counters = few;
+		run->report_label.clear();
 	}
 
 	const bench_session *session_;

@@ -34,7 +34,7 @@
 
 enum {
 	IMPL, THREADS, VALUE_SIZE, MIX, SKEW, KEYS, KEY_SIZE, CAPACITY, POLICY, COUNTERS, HASH, SUITE, SECONDS, WARMUP,
-	REPETITIONS, SEED, FILL, SAMPLE_EVERY, OUT, HELP, OPTIONS
+	REPETITIONS, SEED, FILL, SAMPLE_EVERY, FUTEX_CALLS, OUT, HELP, OPTIONS
 };
 
 static const struct options_known known[] = {
@@ -71,6 +71,9 @@ static const struct options_known known[] = {
 	[SAMPLE_EVERY] = {"--sample-every", "N",
 		"take the time of one operation in N, 1 to 1M; default: 61; 13 for values from\n"
 		"4 KiB on, 1 from 64 KiB on"},
+	[FUTEX_CALLS] = {"--futex-calls", "YES-OR-NO",
+		"count the futex calls of the measuring threads? Every system call takes longer then;\n"
+		"default: no"},
 	[OUT] = {"--out", "FILE", "write all runs and the environment as Google Benchmark's JSON, whole or not at all"},
 	[HELP] = {"--help", NULL, "this text"},
 	[OPTIONS] = {NULL, NULL, NULL},
@@ -85,6 +88,7 @@ struct request {
 	double window_s, warmup_s; /* warmup_s below 0: a quarter */
 	uint64_t repetitions, seed, sample_every;
 	int fill; /* 1, 0; -1: as needed */
+	bool futex_calls;
 	bool given[OPTIONS];
 	struct bench_session session;
 };
@@ -222,6 +226,11 @@ static bool read_option(struct request *request, int option, const char *text, c
 			return false;
 		request->fill = (int)index;
 		return true;
+	case FUTEX_CALLS:
+		if (!options_name(name, text, fills, &index, error))
+			return false;
+		request->futex_calls = index == 1;
+		return true;
 	case OUT:
 		request->session.out = text;
 		return true;
@@ -343,6 +352,7 @@ static void combine(const struct request *request, size_t number, struct point *
 	point->warmup_s = request->warmup_s;
 	point->seed = request->seed;
 	point->sample_every = (unsigned)request->sample_every;
+	point->futex_calls = request->futex_calls;
 	point->fill = request->fill >= 0
 	                      ? request->fill
 	                      : (point->delete_percent > 0 && point->get_percent > 0) ||

@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The subcommands of `capacitor`. Each gets its own name as argv[0] and its arguments behind it, and returns the exit
- * status: 0; 1 when a run failed; 2 when what the user gave was wrong. `--help` among the arguments prints its help on
- * stdout and returns 0.
+ * status: 0; 1 when a run failed; 2 when what the user gave was wrong; 3 when this machine cannot (c2c, stat). `--help` among
+ * the arguments prints its help on stdout and returns 0.
  */
 #ifndef HARNESS_COMMANDS_H
 #define HARNESS_COMMANDS_H
 
-#define COMMAND_OK    0
-#define COMMAND_FAIL  1
-#define COMMAND_USAGE 2
+#define COMMAND_OK          0
+#define COMMAND_FAIL        1
+#define COMMAND_USAGE       2
+#define COMMAND_UNAVAILABLE 3
 
 int bench_command(int argc, char **argv);
+int c2c_command(int argc, char **argv);
 int coherence_command(int argc, char **argv);
 int doctor_command(int argc, char **argv);
 int experiment_command(int argc, char **argv);
 int gate_command(int argc, char **argv);
 int layout_command(int argc, char **argv);
 int list_command(int argc, char **argv);
+int probes_command(int argc, char **argv);
 int replay_command(int argc, char **argv);
 int report_command(int argc, char **argv);
 int simulate_command(int argc, char **argv);
+int stat_command(int argc, char **argv);
 int tidy_command(int argc, char **argv);
 
 #endif

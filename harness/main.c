@@ -23,6 +23,9 @@ static const struct {
 	{"coherence", coherence_command, "coherence misses by cause, on virtual cores: exact counts, estimated times"},
 	{"gate", gate_command, "coherence misses of every implementation against the baseline, exactly"},
 	{"layout", layout_command, "how the structs that an implementation's threads share lie in lines, and why"},
+	{"probes", probes_command, "what the library's own measuring costs: the same points with and without it"},
+	{"c2c", c2c_command, "one point under perf c2c, where the hardware has it"},
+	{"stat", stat_command, "one point under perf stat, where the hardware has it"},
 	{"tidy", tidy_command, "results in JSON to one table"},
 	{"report", report_command, "draw the plots and the report of a run again"},
 };
@@ -38,7 +41,7 @@ static void print_help(FILE *stream)
 		fprintf(stream, "  %-12s %s\n", commands[i].name, commands[i].summary);
 	fputs("\n"
 	      "capacitor SUBCOMMAND --help describes one. capacitor --version tells how this program was built.\n"
-	      "Exit status: 0; 1 when a run failed; 2 when an argument was wrong.\n",
+	      "Exit status: 0; 1 when a run failed; 2 when an argument was wrong; 3 when this machine cannot (c2c, stat).\n",
 	      stream);
 }
 

@@ -6,7 +6,9 @@
 #include "harness/metrics.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct metric_row table[METRICS] = {
@@ -55,10 +57,17 @@ static const struct metric_row table[METRICS] = {
 	[METRIC_LOCKS_PER_OP] = {"locks_per_op", "1", "locks taken, per operation"},
 	[METRIC_LOCK_WAITS_PER_OP] = {"lock_waits_per_op", "1", "locks that had to be waited for, per operation"},
 	[METRIC_LOCK_WAIT_NS_PER_OP] = {"lock_wait_ns_per_op", "ns", "time spent waiting for locks, per operation"},
+	[METRIC_HOTTEST_LOCK_SHARE] = {"hottest_lock_share", "1",
+		"of the time spent waiting for locks, the part that was spent at the one that was waited for longest"},
 	[METRIC_CAS_FAILURES_PER_OP] = {"cas_failures_per_op", "1",
 		"compare-and-swap attempts that lost, per operation"},
 	[METRIC_GRACE_PERIODS_PER_S] = {"grace_periods_per_s", "1/s",
 		"grace periods or epochs that passed, per second"},
+	[METRIC_GRACE_PERIOD_NS] = {"grace_period_ns", "ns", "mean time that a grace period took"},
+	[METRIC_ROOM_WAIT_NS_PER_OP] = {"room_wait_ns_per_op", "ns",
+		"time that stores waited for memory to be reclaimed, per operation"},
+	[METRIC_FUTEX_CALLS_PER_OP] = {"futex_calls_per_op", "1",
+		"futex calls of the measuring threads (to sleep, to wake), per operation; with --futex-calls yes"},
 	[METRIC_VOLUNTARY_SWITCHES_PER_S] = {"voluntary_switches_per_s", "1/s",
 		"times that a measuring thread gave its core up (it waited), per second of all threads"},
 	[METRIC_INVOLUNTARY_SWITCHES_PER_S] = {"involuntary_switches_per_s", "1/s",
@@ -98,6 +107,7 @@ void metrics_clear(struct metrics *metrics, const char *reason)
 {
 	for (unsigned i = 0; i < METRICS; i++)
 		metrics_lack(metrics, (enum metric)i, reason);
+	metrics->locks = 0;
 }
 
 /* A quotient whose divisor was 0 is no measurement. */
@@ -115,4 +125,30 @@ void metrics_lack(struct metrics *metrics, enum metric metric, const char *reaso
 {
 	metrics->value[metric] = 0;
 	metrics->unavailable[metric] = reason;
+}
+
+void metrics_add_lock(struct metrics *metrics, const struct metrics_lock *lock)
+{
+	unsigned place = metrics->locks;
+
+	if (lock->waits == 0)
+		return;
+	if (metrics->locks < METRICS_LOCKS)
+		metrics->locks++;
+	else if (lock->wait_ns <= metrics->lock[--place].wait_ns)
+		return;
+	for (; place > 0 && metrics->lock[place - 1].wait_ns < lock->wait_ns; place--)
+		metrics->lock[place] = metrics->lock[place - 1];
+	metrics->lock[place] = *lock;
+}
+
+void metrics_locks_text(const struct metrics *metrics, char text[METRICS_LOCKS_BYTES])
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < metrics->locks && used < METRICS_LOCKS_BYTES; i++)
+		used += (size_t)snprintf(text + used, METRICS_LOCKS_BYTES - used, "%s%.32s %u waits %" PRIu64 " ns %" PRIu64,
+		                         i ? "; " : "locks: ", metrics->lock[i].name, metrics->lock[i].index,
+		                         metrics->lock[i].waits, metrics->lock[i].wait_ns);
 }

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -45,8 +46,12 @@ enum metric {
 	METRIC_LOCKS_PER_OP,
 	METRIC_LOCK_WAITS_PER_OP,
 	METRIC_LOCK_WAIT_NS_PER_OP,
+	METRIC_HOTTEST_LOCK_SHARE,
 	METRIC_CAS_FAILURES_PER_OP,
 	METRIC_GRACE_PERIODS_PER_S,
+	METRIC_GRACE_PERIOD_NS,
+	METRIC_ROOM_WAIT_NS_PER_OP,
+	METRIC_FUTEX_CALLS_PER_OP,
 	METRIC_VOLUNTARY_SWITCHES_PER_S,
 	METRIC_INVOLUNTARY_SWITCHES_PER_S,
 	METRIC_FAIRNESS,
@@ -58,7 +63,7 @@ enum metric {
 	METRIC_OVERSUBSCRIBED,
 	METRIC_SEED,
 };
-#define METRICS 41
+#define METRICS 45
 
 struct metric_row {
 	const char *name;
@@ -71,15 +76,30 @@ const struct metric_row *metric_info(enum metric metric);
 /* The metric of that name. False: there is none. */
 bool metric_find(const char *name, enum metric *metric);
 
+/* A lock that was waited for in the window. */
+#define METRICS_LOCKS 8
+struct metrics_lock {
+	const char *name; /* as in struct capacitor_lock */
+	unsigned index;
+	uint64_t waits, wait_ns;
+};
+
 struct metrics {
 	double value[METRICS];
 	const char *unavailable[METRICS]; /* NULL where there is a value, else why there is none: a constant text */
+	struct metrics_lock lock[METRICS_LOCKS]; /* those that were waited for longest, the first the longest */
+	unsigned locks;
 };
 
 /* Before measuring: nothing is there, for the reason given. */
 void metrics_clear(struct metrics *metrics, const char *reason);
 void metrics_set(struct metrics *metrics, enum metric metric, double value);
 void metrics_lack(struct metrics *metrics, enum metric metric, const char *reason);
+/* Puts a lock in its place among those that were waited for longest, if it is one. */
+void metrics_add_lock(struct metrics *metrics, const struct metrics_lock *lock);
+/* The locks in a line: "locks: shard 3 waits 12 ns 4567; threads 0 ..."; empty when none was waited for. */
+#define METRICS_LOCKS_BYTES 640
+void metrics_locks_text(const struct metrics *metrics, char text[METRICS_LOCKS_BYTES]);
 
 #ifdef __cplusplus
 }

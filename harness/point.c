@@ -418,7 +418,8 @@ static bool correct_rounds(const struct job *job, struct team_result *result, st
 {
 	static const enum metric mixed[] = {
 		METRIC_EVICTIONS_PER_OP, METRIC_LOCKS_PER_OP, METRIC_LOCK_WAITS_PER_OP, METRIC_LOCK_WAIT_NS_PER_OP,
-		METRIC_CAS_FAILURES_PER_OP, METRIC_BUSY_PER_OP, METRIC_GRACE_PERIODS_PER_S, METRIC_TABLE_REBUILDS};
+		METRIC_CAS_FAILURES_PER_OP, METRIC_BUSY_PER_OP, METRIC_GRACE_PERIODS_PER_S, METRIC_TABLE_REBUILDS,
+		METRIC_HOTTEST_LOCK_SHARE, METRIC_GRACE_PERIOD_NS, METRIC_ROOM_WAIT_NS_PER_OP, METRIC_FUTEX_CALLS_PER_OP};
 	uint64_t operations, misses;
 
 	runner_counts(&job->run, result->count);
@@ -436,6 +437,7 @@ static bool correct_rounds(const struct job *job, struct team_result *result, st
 		if (!metrics->unavailable[mixed[i]])
 			metrics_lack(metrics, mixed[i],
 			             "the statistics of a mix of deletes only include the sets between rounds");
+	metrics->locks = 0;
 	metrics_lack(metrics, METRIC_VOLUNTARY_SWITCHES_PER_S, "threads wait for each other between rounds of deletes");
 	metrics_lack(metrics, METRIC_INVOLUNTARY_SWITCHES_PER_S,
 	             "threads wait for each other between rounds of deletes");
@@ -487,6 +489,8 @@ static bool run_on(const struct capacitor_info *implementation, const struct poi
 	window_s = point->window_s * share < WINDOW_MIN_S ? WINDOW_MIN_S : point->window_s * share;
 	done = runner_run_init(&job.run, cache, point->threads, point->value_bytes,
 	                       point->sample_every ? point->sample_every : point_sample_every(point->value_bytes));
+	if (done && point->futex_calls)
+		runner_count_futexes(&job.run);
 	if (done)
 		done = fill(&job, error) &&
 		       measure(&job, point->warmup_s * share, window_s, metrics, error);

@@ -33,6 +33,7 @@ struct point {
 	double warmup_s, window_s;
 	uint64_t seed;
 	bool fill;             /* a get that misses sets the key */
+	bool futex_calls;      /* count them */
 	unsigned sample_every; /* the time of one operation in so many is taken; 0: point_sample_every */
 };
 

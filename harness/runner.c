@@ -7,7 +7,16 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "harness/futex.h"
+
 /* ---- Runners ----------------------------------------------------------------------------------------------------- */
+
+static bool count_lock(void *context, const struct capacitor_lock *lock)
+{
+	(void)lock;
+	++*(size_t *)context;
+	return true;
+}
 
 bool runner_run_init(struct runner_run *run, struct capacitor *cache, unsigned threads, size_t buffer_bytes,
                      unsigned sample_every)
@@ -19,10 +28,18 @@ bool runner_run_init(struct runner_run *run, struct capacitor *cache, unsigned t
 	if (!run->runners)
 		return false;
 	memset(run->runners, 0, threads * sizeof(*run->runners));
+	capacitor_each_lock(cache, count_lock, &run->lock_count);
+	run->locks = calloc(run->lock_count, sizeof(*run->locks));
+	run->futex_unavailable = "not asked for: --futex-calls yes";
+	if (!run->locks) {
+		runner_run_free(run);
+		return false;
+	}
 	for (unsigned i = 0; i < threads; i++) {
 		struct runner *runner = &run->runners[i];
 
 		runner->clock = latency_clock();
+		runner->futex_counter = -1;
 		runner->sample_every = sample_every;
 		runner->until_sample = 1 + i % sample_every; /* threads do not sample in step */
 		runner->buffer_bytes = buffer_bytes > 0 ? buffer_bytes : 1;
@@ -37,16 +54,41 @@ bool runner_run_init(struct runner_run *run, struct capacitor *cache, unsigned t
 
 void runner_run_free(struct runner_run *run)
 {
-	for (unsigned i = 0; i < run->threads; i++)
+	for (unsigned i = 0; run->runners && i < run->threads; i++)
 		free(run->runners[i].buffer);
 	free(run->runners);
+	free(run->locks);
 	run->runners = NULL;
+	run->locks = NULL;
+}
+
+void runner_count_futexes(struct runner_run *run)
+{
+	run->futex_unavailable = futex_unavailable();
+}
+
+/* Where each_lock has come. */
+struct lock_reading {
+	struct runner_run *run;
+	size_t at;
+	bool closes;
+};
+
+static bool read_lock(void *context, const struct capacitor_lock *lock)
+{
+	struct lock_reading *reading = context;
+	struct runner_lock *read = &reading->run->locks[reading->at++];
+
+	*(reading->closes ? &read->closed : &read->opened) = *lock;
+	return true;
 }
 
 void runner_edge(void *argument, bool closes)
 {
 	struct runner_run *run = argument;
+	struct lock_reading reading = {.run = run, .closes = closes};
 
+	capacitor_each_lock(run->cache, read_lock, &reading);
 	capacitor_stats(run->cache, closes ? &run->closed : &run->opened);
 }
 
@@ -61,6 +103,8 @@ struct runner *runner_enter(struct runner_run *run, struct team_member *member)
 		          capacitor_result_string(result));
 		return NULL;
 	}
+	if (!run->futex_unavailable)
+		runner->futex_counter = futex_open();
 	/* Touched here, not in the window. */
 	memset(runner->buffer, 0, runner->buffer_bytes);
 	return runner;
@@ -68,6 +112,7 @@ struct runner *runner_enter(struct runner_run *run, struct team_member *member)
 
 bool runner_leave(struct runner *runner)
 {
+	futex_close(runner->futex_counter);
 	capacitor_leave(runner->handle);
 	runner->handle = NULL;
 	if (runner->failure == CAPACITOR_OK)
@@ -86,6 +131,7 @@ static struct runner_note note(const struct runner *runner)
 		.time_ns = latency_monotonic_ns(),
 		.voluntary_switches = usage.ru_nvcsw,
 		.involuntary_switches = usage.ru_nivcsw,
+		.futex_calls = runner->futex_counter < 0 ? 0 : futex_calls(runner->futex_counter),
 		.allocations = {now.count - runner->excluded.count, now.bytes - runner->excluded.bytes},
 	};
 	for (unsigned i = 0; i < TEAM_COUNTS; i++)
@@ -212,6 +258,49 @@ static void report_threads(const struct runner_run *run, struct metrics *metrics
 	}
 }
 
+static void report_futexes(const struct runner_run *run, struct metrics *metrics)
+{
+	double calls = 0, operations = 0;
+
+	if (run->futex_unavailable) {
+		metrics_lack(metrics, METRIC_FUTEX_CALLS_PER_OP, run->futex_unavailable);
+		return;
+	}
+	for (unsigned i = 0; i < run->threads; i++) {
+		const struct runner_note *opened = &run->runners[i].opened, *closed = &run->runners[i].closed;
+
+		if (run->runners[i].futex_counter < 0) {
+			metrics_lack(metrics, METRIC_FUTEX_CALLS_PER_OP, "some threads got no counter: too many files are open");
+			return;
+		}
+		calls += (double)(closed->futex_calls - opened->futex_calls);
+		operations += (double)(closed->count[RUNNER_OPERATIONS] - opened->count[RUNNER_OPERATIONS]);
+	}
+	metrics_set(metrics, METRIC_FUTEX_CALLS_PER_OP, calls / operations);
+}
+
+/* The locks that were waited for in the window. */
+static void report_locks(const struct runner_run *run, struct metrics *metrics)
+{
+	double longest = 0, all = 0;
+
+	metrics->locks = 0;
+	for (size_t i = 0; i < run->lock_count; i++) {
+		const struct capacitor_lock *opened = &run->locks[i].opened, *closed = &run->locks[i].closed;
+		struct metrics_lock lock = {closed->name, closed->index, closed->waits - opened->waits,
+		                            closed->wait_ns - opened->wait_ns};
+
+		metrics_add_lock(metrics, &lock);
+		all += (double)lock.wait_ns;
+		if ((double)lock.wait_ns > longest)
+			longest = (double)lock.wait_ns;
+	}
+	if (all > 0)
+		metrics_set(metrics, METRIC_HOTTEST_LOCK_SHARE, longest / all);
+	else
+		metrics_lack(metrics, METRIC_HOTTEST_LOCK_SHARE, "no lock was waited for");
+}
+
 /* A statistic that grew between the edges, divided; or the implementation's reason why it has none. */
 static void report_growth(const struct runner_run *run, struct metrics *metrics, enum metric metric,
                           enum capacitor_stat stat, double divisor)
@@ -239,6 +328,7 @@ static void report_stats(const struct runner_run *run, const struct team_result 
 {
 	double operations = (double)result->edge_operations;
 	struct capacitor_stats now;
+	uint64_t periods;
 	double entries;
 
 	report_growth(run, metrics, METRIC_EVICTIONS_PER_OP, CAPACITOR_STAT_EVICTIONS, operations);
@@ -249,6 +339,11 @@ static void report_stats(const struct runner_run *run, const struct team_result 
 	report_growth(run, metrics, METRIC_BUSY_PER_OP, CAPACITOR_STAT_BUSY, operations);
 	report_growth(run, metrics, METRIC_TABLE_REBUILDS, CAPACITOR_STAT_TABLE_REBUILDS, 1);
 	report_growth(run, metrics, METRIC_GRACE_PERIODS_PER_S, CAPACITOR_STAT_GRACE_PERIODS, result->edge_s);
+	report_growth(run, metrics, METRIC_ROOM_WAIT_NS_PER_OP, CAPACITOR_STAT_ROOM_WAIT_NS, operations);
+	periods = run->closed.value[CAPACITOR_STAT_GRACE_PERIODS] - run->opened.value[CAPACITOR_STAT_GRACE_PERIODS];
+	report_growth(run, metrics, METRIC_GRACE_PERIOD_NS, CAPACITOR_STAT_GRACE_NS, (double)periods);
+	if (periods == 0 && !capacitor_cache_info(run->cache)->unavailable[CAPACITOR_STAT_GRACE_NS])
+		metrics_lack(metrics, METRIC_GRACE_PERIOD_NS, "no grace period ended in the window");
 
 	/* Nobody is inside any more: these are exact. */
 	capacitor_stats(run->cache, &now);
@@ -274,6 +369,8 @@ void runner_report(const struct runner_run *run, const struct team_result *resul
 	report_rates(run, result, metrics);
 	report_latency(run, metrics);
 	report_threads(run, metrics);
+	report_futexes(run, metrics);
+	report_locks(run, metrics);
 	report_stats(run, result, metrics);
 }
 

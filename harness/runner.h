@@ -34,6 +34,7 @@ struct runner_note {
 	uint64_t time_ns;
 	uint64_t count[TEAM_COUNTS];
 	long voluntary_switches, involuntary_switches;
+	uint64_t futex_calls;
 	struct allocations allocations;
 };
 
@@ -48,10 +49,16 @@ struct runner {
 	enum capacitor_result failure; /* OK, or the first result that no run should see */
 
 	enum team_phase phase;            /* the last one noted */
+	int futex_counter;                /* less than 0: none */
 	struct allocations excluded;      /* made by steps that are not measured */
 	struct runner_note opened, closed;
 	struct latency_histogram latency[WORKLOAD_KINDS];
 	unsigned char scratch[CAPACITOR_KEY_BYTES_MAX]; /* for keys */
+};
+
+/* What a lock of the cache had seen when the window opened, and when it closed. */
+struct runner_lock {
+	struct capacitor_lock opened, closed;
 };
 
 /* Of all runners of one team. */
@@ -60,12 +67,18 @@ struct runner_run {
 	unsigned threads;
 	struct runner *runners;
 	struct capacitor_stats opened, closed;
+	struct runner_lock *locks; /* in the order of capacitor_each_lock */
+	size_t lock_count;
+	const char *futex_unavailable; /* NULL: futex calls are counted; runner_count_futexes changes it */
 };
 
 /* Allocates the runners. sample_every: the time of one operation in so many is taken. False: no memory. */
 bool runner_run_init(struct runner_run *run, struct capacitor *cache, unsigned threads, size_t buffer_bytes,
                      unsigned sample_every);
 void runner_run_free(struct runner_run *run);
+
+/* Has the runners count their futex calls, where that can be had. Before they enter. */
+void runner_count_futexes(struct runner_run *run);
 
 /* For struct team_plan: notes the statistics. Its context is the run (or a structure that begins with it). */
 void runner_edge(void *run, bool closes);

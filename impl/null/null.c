@@ -98,6 +98,8 @@ const struct implementation IMPLEMENTATION = {
 			[CAPACITOR_STAT_LOCK_WAIT_NS] = NO_LOCK,
 			[CAPACITOR_STAT_CAS_FAILURES] = NO_CAS,
 			[CAPACITOR_STAT_GRACE_PERIODS] = NO_READERS,
+			[CAPACITOR_STAT_ROOM_WAIT_NS] = NO_READERS,
+			[CAPACITOR_STAT_GRACE_NS] = NO_READERS,
 		},
 	},
 	.cache_bytes = sizeof(struct capacitor),

@@ -66,6 +66,8 @@ struct grace {
 	uint64_t started;           /* under the mutex: the highest number begun */
 	bool stop;                  /* under the mutex */
 	_Atomic uint64_t completed; /* the highest number over; on lines of its own it saved no miss */
+	_Atomic uint64_t completed_ns; /* how long all of them took; written by the helper thread */
+	struct contention waits;       /* of requests, for the mutex */
 };
 
 /* Unlinked entries of a shard; see the drawing above. */
@@ -82,10 +84,11 @@ struct shard {
 	char exclusive; /* contract_exclusive */
 	struct policy policy;
 	struct limbo limbo;
+	struct contention waits; /* for the mutex */
 };
 
 LAYOUT_OWN_LINES(struct shard, "writers meet only in the same shard, and readers never");
-LAYOUT_WITHIN(struct shard, mutex, limbo, 4, "all of it is used while the mutex is held");
+LAYOUT_WITHIN(struct shard, mutex, waits, 4, "all of it is used while the mutex is held");
 static_assert(sizeof(struct cds_lfht_node) <= sizeof(((struct entry *)0)->link), "the table's node fits an entry's link");
 static_assert(offsetof(struct entry, link) == 0, "an entry begins with the table's node");
 
@@ -157,7 +160,7 @@ static void read_end(void)
 
 static void lock(struct capacitor_handle *handle, struct shard *shard)
 {
-	operation_lock_mutex(handle, &shard->mutex);
+	operation_lock_mutex(handle, &shard->mutex, &shard->waits);
 	contract_exclusive(&shard->exclusive);
 }
 
@@ -290,11 +293,12 @@ static void rcu_each(struct capacitor_handle *handle, capacitor_visitor *visitor
  * The number of a grace period that begins after this call. The mutex orders what the caller unlinked before the helper
  * thread's synchronize_rcu.
  */
-static uint64_t grace_request(struct grace *grace)
+static uint64_t grace_request(struct capacitor_handle *handle)
 {
+	struct grace *grace = &cache_of(handle)->grace;
 	uint64_t number;
 
-	pthread_mutex_lock(&grace->mutex);
+	operation_lock_mutex(handle, &grace->mutex, &grace->waits);
 	number = grace->started + 1;
 	if (grace->requested < number) {
 		grace->requested = number;
@@ -315,7 +319,7 @@ static void *grace_main(void *argument)
 
 	pthread_mutex_lock(&grace->mutex);
 	for (;;) {
-		uint64_t number;
+		uint64_t number, from_ns = 0;
 
 		while (!grace->stop && grace->requested == grace->started)
 			pthread_cond_wait(&grace->wanted, &grace->mutex);
@@ -323,7 +327,12 @@ static void *grace_main(void *argument)
 			break;
 		number = ++grace->started;
 		pthread_mutex_unlock(&grace->mutex);
+		if (PROBED(PROBE_GRACE))
+			from_ns = monotonic_ns();
 		synchronize_rcu();
+		if (PROBED(PROBE_GRACE))
+			store_relaxed(&grace->completed_ns, /* relaxed: an amount, and only this thread writes it */
+			              load_relaxed(&grace->completed_ns) + monotonic_ns() - from_ns);
 		store_release(&grace->completed, number); /* PAIRS: grace_over() */
 		pthread_mutex_lock(&grace->mutex);
 	}
@@ -346,7 +355,7 @@ static void limbo_advance(struct capacitor_handle *handle, struct limbo *limbo, 
 	if (!limbo->waiting.first && limbo->open.count >= batch_entries) {
 		limbo->waiting = limbo->open;
 		limbo->open = (struct entry_list){0};
-		limbo->grace_number = grace_request(grace);
+		limbo->grace_number = grace_request(handle);
 	}
 }
 
@@ -556,7 +565,18 @@ static void rcu_stats(struct capacitor *cache, struct capacitor_stats *stats)
 {
 	struct rcu_cache *self = (struct rcu_cache *)cache;
 
-	stats->value[CAPACITOR_STAT_GRACE_PERIODS] = load_relaxed(&self->grace.completed); /* relaxed: an amount */
+	stats->value[CAPACITOR_STAT_GRACE_PERIODS] = load_relaxed(&self->grace.completed); /* relaxed: amounts */
+	stats->value[CAPACITOR_STAT_GRACE_NS] = load_relaxed(&self->grace.completed_ns);
+}
+
+static bool rcu_each_lock(struct capacitor *cache, capacitor_lock_visitor *visitor, void *context)
+{
+	struct rcu_cache *self = (struct rcu_cache *)cache;
+	bool go_on = true;
+
+	for (unsigned i = 0; i < cache->config.shards && go_on; i++)
+		go_on = contention_show(&self->shards[i].waits, "shard", i, true, visitor, context);
+	return go_on && contention_show(&self->grace.waits, "grace", 0, true, visitor, context);
 }
 
 static bool grace_start(struct grace *grace)
@@ -705,4 +725,5 @@ const struct implementation IMPLEMENTATION = {
 	.shrink = rcu_shrink,
 	.reclaim = rcu_reclaim,
 	.stats = rcu_stats,
+	.each_lock = rcu_each_lock,
 };

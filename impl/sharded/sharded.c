@@ -25,10 +25,11 @@
 struct shard {
 	alignas(LINE_PAIR_BYTES) pthread_mutex_t mutex;
 	struct segment segment;
+	struct contention waits; /* for the mutex */
 };
 
 LAYOUT_OWN_LINES(struct shard, "threads meet only in the same shard");
-LAYOUT_WITHIN(struct shard, mutex, segment, 3, "every operation touches all of it while it holds the mutex");
+LAYOUT_WITHIN(struct shard, mutex, waits, 3, "every operation touches all of it while it holds the mutex");
 
 struct sharded_cache {
 	struct capacitor common;
@@ -54,7 +55,7 @@ static struct shard *shard_of(const struct capacitor_handle *handle, const struc
 
 static struct segment *lock(struct capacitor_handle *handle, struct shard *shard)
 {
-	operation_lock_mutex(handle, &shard->mutex);
+	operation_lock_mutex(handle, &shard->mutex, &shard->waits);
 	return &shard->segment;
 }
 
@@ -237,6 +238,16 @@ static enum capacitor_result sharded_create(struct capacitor *cache)
 	return CAPACITOR_OK;
 }
 
+static bool sharded_each_lock(struct capacitor *cache, capacitor_lock_visitor *visitor, void *context)
+{
+	struct sharded_cache *self = (struct sharded_cache *)cache;
+	bool go_on = true;
+
+	for (unsigned i = 0; i < cache->config.shards && go_on; i++)
+		go_on = contention_show(&self->shards[i].waits, "shard", i, true, visitor, context);
+	return go_on;
+}
+
 #define NO_CAS "the locks' own compare-and-swaps are inside the C library"
 #define NO_GRACE "memory is reclaimed at once"
 
@@ -261,6 +272,7 @@ const struct implementation IMPLEMENTATION = {
 		.unavailable = {
 			[CAPACITOR_STAT_CAS_FAILURES] = NO_CAS,
 			[CAPACITOR_STAT_GRACE_PERIODS] = NO_GRACE,
+			[CAPACITOR_STAT_GRACE_NS] = NO_GRACE,
 		},
 	},
 	.cache_bytes = sizeof(struct sharded_cache),
@@ -276,4 +288,5 @@ const struct implementation IMPLEMENTATION = {
 	.each = sharded_each,
 	.clear = sharded_clear,
 	.shrink = sharded_shrink,
+	.each_lock = sharded_each_lock,
 };

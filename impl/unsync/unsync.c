@@ -185,6 +185,7 @@ const struct implementation IMPLEMENTATION = {
 			[CAPACITOR_STAT_LOCK_WAIT_NS] = NO_LOCK,
 			[CAPACITOR_STAT_CAS_FAILURES] = NO_CAS,
 			[CAPACITOR_STAT_GRACE_PERIODS] = NO_GRACE,
+			[CAPACITOR_STAT_GRACE_NS] = NO_GRACE,
 		},
 	},
 	.cache_bytes = sizeof(struct unsync_cache),

@@ -148,6 +148,8 @@ enum capacitor_stat {
 	CAPACITOR_STAT_CAS_FAILURES,    /* compare-and-swap attempts that lost */
 	CAPACITOR_STAT_GRACE_PERIODS,   /* grace periods or epochs that passed */
 	CAPACITOR_STAT_TABLE_REBUILDS,  /* table arrays allocated after creation */
+	CAPACITOR_STAT_ROOM_WAIT_NS,    /* time that calls waited for memory to be reclaimed (G4), summed over threads */
+	CAPACITOR_STAT_GRACE_NS,        /* time that the grace periods took that passed */
 	/* Gauges: what is so now. */
 	CAPACITOR_STAT_ENTRIES,         /* entries reachable */
 	CAPACITOR_STAT_LIVE_BYTES,      /* bytes charged for reachable entries */
@@ -157,7 +159,7 @@ enum capacitor_stat {
 	CAPACITOR_STAT_CAPACITY_BYTES,  /* the capacity */
 };
 #define CAPACITOR_STAT_GAUGES CAPACITOR_STAT_ENTRIES /* the first gauge; below it are counters */
-#define CAPACITOR_STATS 20
+#define CAPACITOR_STATS 22
 
 /* Name ("lock_wait_ns"), unit ("ns", "bytes", "1") and one-line meaning of a statistic. Never NULL. Wait-free. */
 CAPACITOR_API const char *capacitor_stat_string(enum capacitor_stat stat);
@@ -379,6 +381,26 @@ struct capacitor_stats {
 
 /* Reads the statistics. Counters of running threads may lag; exact when nobody writes. Any thread. Blocking, short. */
 CAPACITOR_API enum capacitor_result capacitor_stats(struct capacitor *cache, struct capacitor_stats *stats);
+
+/* A lock of a cache, and how often and how long threads have waited for it since the cache was made. Acquisitions that did not
+ * have to wait are not counted here: that would cost all of them. */
+struct capacitor_lock {
+	const char *name;   /* what it protects: "shard", "table", "threads", ...; a constant */
+	unsigned index;     /* which of those of that name, from 0 */
+	bool in_statistics; /* of the implementation: CAPACITOR_STAT_LOCK_WAITS and LOCK_WAIT_NS are the sums over these */
+	uint64_t waits;     /* acquisitions that had to wait */
+	uint64_t wait_ns;   /* time that they waited, summed over threads */
+};
+
+/* Called for a lock, which ends with the call. Return false to stop. */
+typedef bool capacitor_lock_visitor(void *context, const struct capacitor_lock *lock);
+
+/*
+ * Visits the locks of a cache, always in the same order. Waits that are not over may be missing; exact when nobody is inside.
+ * Result: OK or INVALID. Any thread. Takes none of the locks: wait-free.
+ */
+CAPACITOR_API enum capacitor_result capacitor_each_lock(struct capacitor *cache, capacitor_lock_visitor *visitor,
+                                                        void *context);
 
 /* Removes every entry that was there when it was called. Result: OK or INVALID. Blocking. */
 CAPACITOR_API enum capacitor_result capacitor_clear(struct capacitor_handle *handle);

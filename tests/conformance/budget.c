@@ -195,7 +195,8 @@ static unsigned store_until_busy(const struct rig *rig, struct capacitor_pin *pi
 	unsigned pins = 0;
 
 	for (uint64_t i = 0; busy < 3; i++) {
-		uint64_t key = i % HELD_ENTRIES, before = tagged_version(rig, key), began_ns = now_ns(), after;
+		uint64_t key = i % HELD_ENTRIES, before = tagged_version(rig, key), after;
+		uint64_t waited_ns = rig_stat(rig, CAPACITOR_STAT_ROOM_WAIT_NS), began_ns = now_ns();
 		enum capacitor_result result;
 
 		expect(i < 10 * HELD_ENTRIES, "memory that is all pinned does not stop a writer");
@@ -209,6 +210,9 @@ static unsigned store_until_busy(const struct rig *rig, struct capacitor_pin *pi
 		}
 		expect_result(result, CAPACITOR_BUSY);
 		expect_busy_in_time(began_ns);
+		expect(rig_stat(rig, CAPACITOR_STAT_ROOM_WAIT_NS) - waited_ns >= HELD_TIMEOUT_NS &&
+		               rig_stat(rig, CAPACITOR_STAT_ROOM_WAIT_NS) - waited_ns <= now_ns() - began_ns,
+		       "%" PRIu64 " ns of waiting for room were counted", rig_stat(rig, CAPACITOR_STAT_ROOM_WAIT_NS) - waited_ns);
 		expect(after == before || after == MISSING, "a store that was BUSY changed the value");
 		expect_number(rig_stat(rig, CAPACITOR_STAT_BUSY), ++busy);
 	}

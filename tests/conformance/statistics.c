@@ -198,6 +198,8 @@ static void test_unavailable_is_zero(struct rig *rig)
 		expect(rig_stat(rig, CAPACITOR_STAT_LOCKS) >= 3000, "locks are declared and not counted");
 	if (!rig->info->unavailable[CAPACITOR_STAT_GRACE_PERIODS])
 		expect(rig_stat(rig, CAPACITOR_STAT_GRACE_PERIODS) > 0, "grace periods are declared and not counted");
+	if (!rig->info->unavailable[CAPACITOR_STAT_GRACE_NS])
+		expect(rig_stat(rig, CAPACITOR_STAT_GRACE_NS) > 0, "the time of grace periods is declared and not counted");
 	expect(rig_stat(rig, CAPACITOR_STAT_LOCK_WAITS) <= rig_stat(rig, CAPACITOR_STAT_LOCKS),
 	       "more waits for locks than locks");
 }
@@ -209,6 +211,7 @@ static bool writers_lock(const struct capacitor_info *info)
 
 struct held {
 	struct gate gate;
+	uint64_t key; /* that is stored meanwhile */
 };
 
 static bool hold(void *context, const void *key, size_t key_bytes, const void *value, size_t value_bytes)
@@ -228,16 +231,16 @@ static void holder(struct crew_member *member)
 		(void)capacitor_each(member->handle, hold, held);
 	} else {
 		gate_await(&held->gate, 1, PATIENCE_NS);
-		(void)tagged_set(member->handle, 1, 2, 50);
+		(void)tagged_set(member->handle, held->key, 2, 50);
 	}
 }
 
 #define HELD_NS 20000000
 
 /* each holds the lock of the one shard for a while: who stores meanwhile waits, and is seen to. */
-static void hold_once(struct rig *rig)
+static void hold_once(struct rig *rig, uint64_t key)
 {
-	struct held held;
+	struct held held = {.key = key};
 	struct crew crew;
 
 	gate_init(&held.gate);
@@ -259,12 +262,121 @@ static void test_lock_waits(struct rig *rig)
 	expect_result(tagged_set(rig->handle, 1, 1, 50), CAPACITOR_STORED);
 	expect_number(rig_stat(rig, CAPACITOR_STAT_LOCK_WAITS), 0);
 	do
-		hold_once(rig);
+		hold_once(rig, 1);
 	while (rig_stat(rig, CAPACITOR_STAT_LOCK_WAIT_NS) < HELD_NS && now_ns() < until_ns);
 	expect(rig_stat(rig, CAPACITOR_STAT_LOCK_WAITS) >= 1, "a store waited for a lock, and no wait was counted");
 	expect(rig_stat(rig, CAPACITOR_STAT_LOCK_WAIT_NS) >= HELD_NS, "a store waited for %d ms, and %" PRIu64 " ns were counted",
 	       HELD_NS / 1000000, rig_stat(rig, CAPACITOR_STAT_LOCK_WAIT_NS));
 	expect_number(tagged_version(rig, 1), 2);
+}
+
+/* ---- Locks ------------------------------------------------------------------------------------------------------- */
+
+#define LOCKS_MAX 64
+
+struct locks {
+	struct capacitor_lock lock[LOCKS_MAX];
+	unsigned count;
+	unsigned stop_after; /* 0: not */
+};
+
+static bool note_lock(void *context, const struct capacitor_lock *lock)
+{
+	struct locks *locks = context;
+
+	if (locks->count < LOCKS_MAX)
+		locks->lock[locks->count] = *lock;
+	return ++locks->count != locks->stop_after;
+}
+
+static struct locks locks_of(struct rig *rig)
+{
+	struct locks locks = {.count = 0};
+
+	expect_result(capacitor_each_lock(rig->cache, note_lock, &locks), CAPACITOR_OK);
+	expect(locks.count > 0 && locks.count <= LOCKS_MAX, "%u locks", locks.count);
+	return locks;
+}
+
+static void test_locks_add_up(struct rig *rig)
+{
+	uint64_t waits = 0, wait_ns = 0;
+	struct locks before, now, some = {.stop_after = 2};
+
+	rig->config.shards = 4;
+	rig_open(rig);
+	before = locks_of(rig);
+	work(rig);
+	now = locks_of(rig);
+	expect_number(now.count, before.count);
+	for (unsigned i = 0; i < now.count; i++) {
+		const struct capacitor_lock *lock = &now.lock[i];
+
+		expect(lock->name && lock->name[0] != '\0', "lock %u has no name", i);
+		expect(strcmp(lock->name, before.lock[i].name) == 0 && lock->index == before.lock[i].index,
+		       "%s %u was visited where %s %u had been", lock->name, lock->index, before.lock[i].name,
+		       before.lock[i].index);
+		expect_number(before.lock[i].waits + before.lock[i].wait_ns, 0);
+		for (unsigned j = 0; j < i; j++)
+			expect(strcmp(lock->name, now.lock[j].name) != 0 || lock->index != now.lock[j].index,
+			       "%s %u was visited twice", lock->name, lock->index);
+		expect(lock->waits > 0 || lock->wait_ns == 0, "time without a wait");
+		waits += lock->in_statistics ? lock->waits : 0;
+		wait_ns += lock->in_statistics ? lock->wait_ns : 0;
+	}
+	expect_number(waits, rig_stat(rig, CAPACITOR_STAT_LOCK_WAITS));
+	expect_number(wait_ns, rig_stat(rig, CAPACITOR_STAT_LOCK_WAIT_NS));
+	expect_result(capacitor_each_lock(rig->cache, note_lock, &some), CAPACITOR_OK);
+	expect_number(some.count, 2);
+	expect_result(capacitor_each_lock(rig->cache, NULL, NULL), CAPACITOR_INVALID);
+	expect_result(capacitor_each_lock(NULL, note_lock, &some), CAPACITOR_INVALID);
+}
+
+/* The lock that a store of this key, the only one, waited for, while the lock of the key was held. Others may have been waited
+ * for as well, but not nearly so long. */
+static unsigned lock_waited_for(struct rig *rig, uint64_t key)
+{
+	struct locks before = locks_of(rig), now;
+	unsigned waited = 0, last = LOCKS_MAX;
+	uint64_t until_ns = now_ns() + PATIENCE_NS;
+
+	do {
+		hold_once(rig, key);
+		now = locks_of(rig);
+		waited = 0;
+		for (unsigned i = 0; i < now.count; i++)
+			if (now.lock[i].in_statistics && now.lock[i].wait_ns - before.lock[i].wait_ns >= HELD_NS / 2) {
+				waited++;
+				last = i;
+			}
+	} while (waited == 0 && now_ns() < until_ns);
+	expect_number(waited, 1);
+	expect(now.lock[last].waits > before.lock[last].waits, "time was counted, and no wait");
+	return last;
+}
+
+#define LOCK_KEYS 8
+
+/* Each key's lock is always the same, and keys differ in it where there are shards. */
+static void test_waits_of_a_lock(struct rig *rig)
+{
+	unsigned first = LOCKS_MAX, others = 0;
+
+	rig->config.shards = 16;
+	rig_open(rig);
+	for (uint64_t key = 0; key < LOCK_KEYS; key++) {
+		unsigned lock;
+
+		expect_result(tagged_set(rig->handle, key, 1, 50), CAPACITOR_STORED);
+		lock = lock_waited_for(rig, key);
+		if (key == 0)
+			expect_number(lock_waited_for(rig, key), lock);
+		first = key == 0 ? lock : first;
+		others += lock != first;
+		expect_result(label_delete(rig->handle, key), CAPACITOR_HIT);
+	}
+	expect((others > 0) != ((rig->info->lacks & CAPACITOR_LACKS_SHARDS) != 0), "%u of %d keys have another lock than the first",
+	       others, LOCK_KEYS);
 }
 
 const struct suite_test statistics_tests[] = {
@@ -277,6 +389,9 @@ const struct suite_test statistics_tests[] = {
 	{.name = "G8 what is declared unavailable is 0, and the rest is counted", .run = test_unavailable_is_zero,
 	 .scope = SUITE_POLICY},
 	{.name = "statistics: waiting for a lock is counted and timed", .run = test_lock_waits, .scope = SUITE_LAYOUT,
+	 .without = SHARED, .applies = writers_lock},
+	{.name = "statistics: waits of all locks add up", .run = test_locks_add_up, .scope = SUITE_IMPLEMENTATION},
+	{.name = "statistics: a wait counts at its lock", .run = test_waits_of_a_lock, .scope = SUITE_IMPLEMENTATION,
 	 .without = SHARED, .applies = writers_lock},
 	{.name = NULL},
 };
