@@ -87,11 +87,11 @@ void *coherence_malloc(size_t bytes)
 
 void *coherence_calloc(size_t count, size_t bytes)
 {
-	void *block = calloc(count, bytes);
+	void *block = allocated(calloc(count, bytes), count * bytes, SITE);
 
 	if (block)
 		coherence_see(block, count * bytes, ACCESS_WRITE, SITE);
-	return allocated(block, count * bytes, SITE);
+	return block;
 }
 
 void *coherence_realloc(void *block, size_t bytes)

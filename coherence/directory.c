@@ -113,8 +113,11 @@ struct copy *directory_copy(struct line *line, unsigned core)
 		line->by_core[core] = copy;
 	} else if (line->copies > COPIES_IN_A_LIST) {
 		line->by_core = memory_take(COHERENCE_CORES_MAX * sizeof(struct copy *));
-		for (struct copy *each = line->first; each; each = each->next)
+		line->stale = memory_take(COHERENCE_CORES_MAX * sizeof(uint64_t));
+		for (struct copy *each = line->first; each; each = each->next) {
 			line->by_core[each->core] = each;
+			line->stale[each->core] = each->stale;
+		}
 	}
 	return copy;
 }
@@ -200,18 +203,26 @@ static void tell_writes(struct line *line)
 {
 	if (!line->unseen_writes)
 		return;
-	for (struct copy *copy = line->first; copy; copy = copy->next)
-		if (copy->core != line->owner)
-			copy->stale |= line->unseen_writes;
+	if (line->stale) {
+		uint64_t owners = line->stale[line->owner];
+
+		for (unsigned core = 0; core < COHERENCE_CORES_MAX; core++)
+			line->stale[core] |= line->unseen_writes;
+		line->stale[line->owner] = owners;
+	} else {
+		for (struct copy *copy = line->first; copy; copy = copy->next)
+			if (copy->core != line->owner)
+				copy->stale |= line->unseen_writes;
+	}
 	line->unseen_writes = 0;
 }
 
-void directory_judge(struct copy *copy, bool missed)
+void directory_judge(struct line *line, struct copy *copy, bool missed)
 {
 	if (!copy->before)
 		classify(copy->missed_at, copy->operation, missed ? COHERENCE_TRUE : COHERENCE_LATE);
 	copy->open = false;
-	copy->stale = 0;
+	*directory_stale(line, copy) = 0;
 }
 
 static void close_miss(struct copy *copy)
@@ -265,10 +276,10 @@ static bool nobody_holds(const struct core_set *set)
 }
 
 /* A first contact: cold, wherever the data come from. */
-static void meet(struct copy *copy, unsigned operation)
+static void meet(struct line *line, struct copy *copy, unsigned operation)
 {
 	copy->met = true;
-	copy->stale = 0;
+	*directory_stale(line, copy) = 0;
 	if (!counts.on)
 		return;
 	copy->cold = true;
@@ -320,7 +331,7 @@ bool directory_transact(struct line *line, struct copy *copy, uint64_t granules,
 		copy->open = true;
 		copy->before = false;
 	} else {
-		meet(copy, operation);
+		meet(line, copy, operation);
 	}
 	return true;
 }

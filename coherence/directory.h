@@ -56,7 +56,7 @@ struct heat {
 
 /* One core's view of a line that it has met. */
 struct copy {
-	uint64_t stale; /* granules that others wrote since this core's last essential miss */
+	uint64_t stale; /* granules that others wrote since this core's last essential miss; see directory_stale */
 	uint64_t used;  /* granules used in this stay */
 	struct copy *next;
 	struct heat *heat;           /* once there was a transaction that was not cold */
@@ -80,6 +80,7 @@ struct line {
 	bool shared; /* by cores one of which writes: there was a transaction that was not cold */
 	uint32_t made; /* number in the order of first contacts: repeats, unlike the address */
 	struct copy *first;
+	uint64_t *stale; /* by core, side by side, instead of in the copies: likewise */
 	struct copy **by_core; /* instead of a walk, from a few copies on */
 	uint64_t freed; /* granules of freed blocks, where they are watched */
 	struct line_detail *detail;
@@ -114,7 +115,12 @@ bool directory_transact(struct line *line, struct copy *copy, uint64_t granules,
                         uintptr_t site);
 
 /* The rest of any access, with or without transaction. */
-void directory_judge(struct copy *copy, bool missed);
+void directory_judge(struct line *line, struct copy *copy, bool missed);
+
+static inline uint64_t *directory_stale(const struct line *line, struct copy *copy)
+{
+	return line->stale ? &line->stale[copy->core] : &copy->stale;
+}
 
 static inline void directory_use(struct line *line, struct copy *copy, uint64_t granules, enum access access, bool missed)
 {
@@ -123,8 +129,8 @@ static inline void directory_use(struct line *line, struct copy *copy, uint64_t 
 		line->dirty = true;
 		line->unseen_writes |= granules;
 	}
-	if (copy->open && (copy->stale & granules))
-		directory_judge(copy, missed);
+	if (copy->open && (*directory_stale(line, copy) & granules))
+		directory_judge(line, copy, missed);
 }
 
 static inline unsigned first_word(uint64_t granules)
