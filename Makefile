@@ -335,6 +335,50 @@ run-cost: $(BUILD)/cost
 	@$(BUILD)/cost
 endif
 
+# ---- Schedules ----------------------------------------------------------------------------------------------------
+
+# Every access of the implementations is a place at which another thread may go on: tests/schedules. Batches of one, so that memory
+# comes back early.
+ifeq ($(CONF),coherence)
+SMALL_OBJECTS := $(patsubst %,$(BUILD)/small/%.o,$(COMMON_SOURCES) $(IMPL_SOURCES))
+SCHEDULES_OBJECTS := $(call object,tests/schedules/main.c tests/schedules/scenarios.c tests/check/history.c tests/check/wing_gong.c \
+                       harness/options.c harness/progress.c)
+$(BUILD)/tests/schedules/bugs.c.o $(SMALL_OBJECTS): private FLAGS += $(INSTRUMENT)
+$(BUILD)/tests/schedules/bugs.c.o $(SMALL_OBJECTS): private AFTER = objcopy --redefine-syms=coherence/calls.symbols $@
+$(SMALL_OBJECTS): coherence/calls.symbols
+$(BUILD)/small/impl/rcu/%: private FLAGS += $(WITH_urcu)
+$(BUILD)/small/impl/ck_hs/%: private FLAGS += $(WITH_ck)
+
+$(BUILD)/small/%.c.o: %.c | $(BUILD)/build_info.h
+	@mkdir -p $(@D)
+	$(CC) $(C_FLAGS) -DBATCH_ENTRIES=1 $(if $(filter impl/%,$<),-DIMPLEMENTATION_NAME=$(word 2,$(subst /, ,$<))) -MMD -MP -c -o $@ $<
+	$(AFTER)
+
+LINK_SCHEDULES = $(CC) $(FLAGS) -pie -Wl,--wrap=main -o $@ $(filter %.o %.a,$^) $(LDFLAGS) $(STUDY_LIBS) -lm -ldl
+$(BUILD)/schedules: $(SCHEDULES_OBJECTS) $(BUILD)/tests/schedules/bugs.c.o $(SMALL_OBJECTS) $(BUILD)/table.c.o \
+                    $(filter-out $(LIBRARY_OBJECTS),$(UNDER_STUDY)) $(BUILD)/libcoherence.a
+	$(LINK_SCHEDULES)
+
+.PHONY: run-schedules
+run-schedules: $(BUILD)/schedules
+	@mk/run-tests '$(BUILD)/schedules $(SCHEDULES_$(or $(TIER_OF_SCHEDULES),smoke))' '$(BUILD)/schedules --bugs'
+endif
+
+# The planted bugs without the observatory, to compare with.
+ifneq ($(CONF),coherence)
+$(BUILD)/natively: $(call object,tests/schedules/natively.c tests/schedules/bugs.c)
+	$(CC) $(FLAGS) -pie -o $@ $^ $(LDFLAGS)
+endif
+
+# 10^5 of each kind, over scenarios and implementations, in the long tier.
+SCHEDULES_smoke := --seconds 40
+SCHEDULES_long  := --schedules 5000
+.PHONY: schedules schedules-table
+schedules: $(BUILD)/packages ## explore interleavings of every access of every implementation (TIER=long: 2 * 10^5)
+	@$(MAKE) CONF=coherence CC=gcc TIER_OF_SCHEDULES=$(filter long,$(TIER)) run-schedules
+schedules-table: $(BUILD)/packages ## planted bugs by kind of schedule: how many of 200 seeds find each (to results/)
+	@mk/schedules-table
+
 .PHONY: proofs proofs-controls coherence-cost
 proofs: $(BUILD)/packages ## the coherence runtime: closed forms, textbook locks, the same bytes again; gcc and clang
 	@$(MAKE) CONF=coherence CC=gcc run-proofs
@@ -415,6 +459,19 @@ $(BROKEN)/libstudy.a: $(patsubst %,$(BROKEN)/%.o,$(BROKEN_SOURCES)) $(filter-out
 
 $(BROKEN)/subject: $(SUBJECT_OBJECTS) $(BROKEN)/libstudy.a $(BUILD)/libcoherence.a
 	$(LINK_STUDY)
+
+$(BROKEN)/small/%.c.o: %.c $(BROKEN)/$(BUG_FILE) | $(BUILD)/build_info.h
+	@mkdir -p $(@D)
+	$(CC) -I$(BROKEN) $(C_FLAGS) -DBATCH_ENTRIES=1 $(if $(filter impl/%,$<),-DIMPLEMENTATION_NAME=$(word 2,$(subst /, ,$<))) -c -o $@ \
+	  $(if $(filter $(BUG_FILE),$<),$(BROKEN)/)$<
+	$(AFTER)
+$(BROKEN)/small/impl/rcu/%: private FLAGS += $(WITH_urcu)
+$(BROKEN)/small/impl/ck_hs/%: private FLAGS += $(WITH_ck)
+
+$(BROKEN)/schedules: $(SCHEDULES_OBJECTS) $(BUILD)/tests/schedules/bugs.c.o $(patsubst %,$(BROKEN)/small/%.o,$(BROKEN_SOURCES)) \
+                     $(filter-out $(patsubst %,$(BUILD)/small/%.o,$(BROKEN_SOURCES)),$(SMALL_OBJECTS)) $(BUILD)/table.c.o \
+                     $(filter-out $(LIBRARY_OBJECTS),$(UNDER_STUDY)) $(BUILD)/libcoherence.a
+	$(LINK_SCHEDULES)
 endif
 
 $(BROKEN)/libcapacitor.a: $(patsubst %,$(BROKEN)/%.o,$(BROKEN_SOURCES)) \

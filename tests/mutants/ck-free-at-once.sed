@@ -3,6 +3,7 @@
 # file: impl/ck_hs/ck_hs.c
 # impl: ck_hs
 # class: early free
+# schedules: ck_hs one-key
 # tsan: yes
 /^static void retire(struct/,/^}/{
 s/contract_retire(entry);//

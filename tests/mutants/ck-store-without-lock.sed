@@ -3,6 +3,7 @@
 # file: impl/ck_hs/ck_hs.c
 # impl: ck_hs
 # class: two unlocked writers
+# schedules: ck_hs one-key
 # matrix: yes
 # tsan: yes
 /^static enum capacitor_result ck_hs_cache_store(/,/^}/{

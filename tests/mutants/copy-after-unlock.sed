@@ -3,6 +3,7 @@
 # file: impl/sharded/sharded.c
 # impl: sharded
 # class: use after unlock
+# schedules: sharded one-key
 # conformance: yes
 /sharded_get(struct/,/^}/{
 s/^\t\tresult = operation_copy/\t\tunlock(shard);\n&/

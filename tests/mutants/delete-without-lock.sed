@@ -3,6 +3,7 @@
 # file: impl/sharded/sharded.c
 # impl: sharded
 # class: two unlocked writers
+# schedules: sharded one-key
 # conformance: yes
 /sharded_delete(struct/,/^}/{
 s/segment_delete(lock(handle, shard), /segment_delete(\&shard->segment, /

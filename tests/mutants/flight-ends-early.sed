@@ -3,6 +3,7 @@
 # file: common/flight.c
 # impl: sharded
 # class: early free
+# schedules: sharded loads
 # matrix: yes
 /^static void end(/,/^}/{
 /^\twhile (flight->passengers > 0)/d

@@ -3,5 +3,6 @@
 # file: common/flight.c
 # impl: sharded
 # class: lost wake-up
+# schedules: sharded loads
 # matrix: yes
 /^static void end(/,/^}/s/pthread_cond_broadcast(&stripe->landed);//

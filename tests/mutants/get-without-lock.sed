@@ -3,6 +3,7 @@
 # file: impl/sharded/sharded.c
 # impl: sharded
 # class: no read section
+# schedules: sharded one-key
 # conformance: yes
 /sharded_get(struct/,/^}/{
 s/= lock(handle, shard);/= \&shard->segment;/

@@ -3,5 +3,6 @@
 # file: common/flight.c
 # impl: sharded
 # class: stale after overwrite
+# schedules: sharded one-key
 # matrix: yes
 s/boards = !other->closed;/boards = true;/

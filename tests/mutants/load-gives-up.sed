@@ -3,5 +3,6 @@
 # file: common/capacitor.c
 # impl: rcu
 # class: missing retry
+# schedules: rcu loads
 # matrix: yes
 s/while (stored == CAPACITOR_EXISTS && result == CAPACITOR_MISS);/while (false);/

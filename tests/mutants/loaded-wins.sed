@@ -3,5 +3,6 @@
 # file: common/capacitor.c
 # impl: rwlock
 # class: lost update
+# schedules: rwlock one-key
 # conformance: yes
 /^static enum capacitor_result load_store/,/^}/s/capacitor_add(/capacitor_set(/

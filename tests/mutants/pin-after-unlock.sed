@@ -3,6 +3,7 @@
 # file: impl/sharded/sharded.c
 # impl: sharded
 # class: use after unlock
+# schedules: sharded one-key
 # conformance: yes
 /sharded_pin(struct/,/^}/{
 s/^\t\tresult = operation_pin/\t\tunlock(shard);\n&/

@@ -3,6 +3,7 @@
 # file: impl/rcu/rcu.c
 # impl: rcu
 # class: use after unlock
+# schedules: rcu one-key
 # matrix: yes
 # tsan: yes
 /^static enum capacitor_result rcu_get(/,/^}/{

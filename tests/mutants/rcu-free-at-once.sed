@@ -3,6 +3,7 @@
 # file: impl/rcu/rcu.c
 # impl: rcu
 # class: early free
+# schedules: rcu one-key
 # matrix: yes
 # tsan: yes
 /^static void retire(struct/,/^}/{

@@ -3,5 +3,6 @@
 # file: impl/rcu/rcu.c
 # impl: rcu
 # class: missing grace period
+# schedules: rcu one-key
 # matrix: yes
 s/number = grace->started + 1;/number = grace->started + (load_relaxed(\&grace->completed) == grace->started);/

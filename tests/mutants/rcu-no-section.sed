@@ -3,6 +3,7 @@
 # file: impl/rcu/rcu.c
 # impl: rcu
 # class: no read section
+# schedules: rcu one-key
 # matrix: yes
 # tsan: yes
 /^static enum capacitor_result rcu_get(/,/^}/{

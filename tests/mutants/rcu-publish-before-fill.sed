@@ -3,6 +3,7 @@
 # file: impl/rcu/rcu.c
 # impl: rcu
 # class: publish before init
+# schedules: rcu one-key
 # tsan: yes
 /^static enum capacitor_result rcu_store(/,/^}/{
 s/^\tlock(handle, shard);/\tif (value_bytes > 0)\n\t\tmemset(entry_value(fresh), 0, value_bytes);\n&/

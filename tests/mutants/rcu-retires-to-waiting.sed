@@ -3,5 +3,6 @@
 # file: impl/rcu/rcu.c
 # impl: rcu
 # class: wrong retire list
+# schedules: rcu one-key
 # matrix: yes
 /^static void retire(struct/,/^}/s/&shard->limbo.open, entry/shard->limbo.waiting.first ? \&shard->limbo.waiting : \&shard->limbo.open, entry/

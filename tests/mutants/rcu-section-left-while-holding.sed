@@ -3,6 +3,7 @@
 # file: impl/rcu/rcu.c
 # impl: rcu
 # class: quiescent state while holding a pointer
+# schedules: rcu one-key
 # matrix: yes
 # tsan: yes
 /^static enum capacitor_result get_inside(/,/^}/s/^\tpolicy_hit(.*/\tread_end();\n\tread_begin();\n&/

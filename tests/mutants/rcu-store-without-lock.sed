@@ -3,6 +3,7 @@
 # file: impl/rcu/rcu.c
 # impl: rcu
 # class: two unlocked writers
+# schedules: rcu one-key
 # tsan: yes
 /^static enum capacitor_result rcu_store(/,/^}/{
 s/^\tlock(handle, shard);/\tcontract_exclusive(\&shard->exclusive);/

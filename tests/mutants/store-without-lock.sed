@@ -3,6 +3,7 @@
 # file: impl/sharded/sharded.c
 # impl: sharded
 # class: two unlocked writers
+# schedules: sharded one-key
 # conformance: yes
 /sharded_store(struct/,/^}/{
 s/segment_store(lock(handle, shard), /segment_store(\&shard->segment, /

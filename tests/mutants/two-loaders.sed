@@ -3,5 +3,6 @@
 # file: common/flight.c
 # impl: rwlock
 # class: missing exclusion
+# schedules: rwlock loads
 # conformance: yes
 s/^\tif (!other) {/\tif (other || !other) {/
