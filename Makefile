@@ -157,8 +157,9 @@ SUBJECT_OBJECTS := $(call object,coherence/subject.c harness/workload.c harness/
 $(BUILD)/subject: $(SUBJECT_OBJECTS) $(BUILD)/libstudy.a $(BUILD)/libcoherence.a
 	$(LINK_STUDY)
 
-.PHONY: observatory
+.PHONY: observatory observatory-all
 observatory: $(BUILD)/subject
+observatory-all: $(addprefix $(BUILD)/,subject prove scaling ends cost schedules)
 endif
 
 # ---- Building ---------------------------------------------------------------------------------------------------

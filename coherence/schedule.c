@@ -72,6 +72,7 @@ void schedule_draw_changes(void)
 	state.changes = settings.schedule == COHERENCE_PCT ? settings.pct_depth - 1 : 0;
 	if (state.changes > 0)
 		schedule.budget = 0; /* of old points */
+	state.turn_end = schedule.steps + PCT_SPIN_STEPS;
 	for (unsigned i = 0; i < threads_used; i++)
 		if (threads[i])
 			draw_priority(threads[i]);
