@@ -103,9 +103,11 @@ bool operation_pinned(const struct capacitor *cache, const struct entry *entry)
 static size_t bury(struct capacitor_handle *handle, struct entry_list *dead, bool retired)
 {
 	struct capacitor *cache = handle->cache;
+	int64_t change = handle->replaced_bytes; /* of the retired */
 	struct entry *entry;
 	size_t waiting = 0;
 
+	handle->replaced_bytes = 0;
 	while ((entry = entry_list_pop(dead))) {
 		int64_t bytes = (int64_t)entry_charge(entry);
 
@@ -119,10 +121,12 @@ static size_t bury(struct capacitor_handle *handle, struct entry_list *dead, boo
 			waiting++;
 		} else {
 			if (retired)
-				budget_retired_add(&cache->budget, -bytes);
+				change -= bytes;
 			operation_recycle(handle, entry);
 		}
 	}
+	if (change)
+		budget_retired_add(&cache->budget, change);
 	return waiting;
 }
 

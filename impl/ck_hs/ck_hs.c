@@ -423,13 +423,13 @@ static void limbo_take(struct shard *shard, size_t entries, struct entry_list *d
 
 /* ---- Write path -------------------------------------------------------------------------------------------------- */
 
-/* An entry was unlinked: it waits. Under the shard's mutex. */
-static void retire(struct capacitor_handle *handle, struct shard *shard, struct entry *entry)
+/* An entry was unlinked: it waits. Under the shard's mutex. Result: its bytes, which somebody has to add to the retired. */
+static int64_t retire(struct shard *shard, struct entry *entry)
 {
-	budget_retired_add(&handle->cache->budget, (int64_t)entry_charge(entry));
 	shard->retired_since_poll++;
 	contract_retire(entry);
 	ck_epoch_call(&shard->record, (ck_epoch_entry_t *)(void *)entry->link, NULL);
+	return (int64_t)entry_charge(entry);
 }
 
 /* Unlinks an entry that is in the set. Under the mutex of its shard (the context). */
@@ -440,7 +440,7 @@ static void unlink_entry(struct capacitor_handle *handle, void *of_shard, struct
 
 	assert(removed == entry); /* who holds the mutex is the only one to remove */
 	(void)removed;
-	retire(handle, shard, entry);
+	budget_retired_add(&handle->cache->budget, retire(shard, entry));
 }
 
 /* Clears tombstones, if memory and budget have room for a new array; else the next store tries again. Stores do it, so
@@ -499,7 +499,7 @@ static enum capacitor_result store_locked(struct capacitor_handle *handle, struc
 	put(handle, shard, fresh, old);
 	operation_order(handle, &shard->policy, fresh, old, expired, &change);
 	if (old)
-		retire(handle, shard, old);
+		handle->replaced_bytes = retire(shard, old); /* added by operation_bury */
 	budget_live_add(&handle->cache->budget, change.bytes, change.entries);
 	return CAPACITOR_STORED;
 }

@@ -370,14 +370,13 @@ static void limbo_take(struct limbo *limbo, size_t entries, struct entry_list *d
 
 /* ---- Write path -------------------------------------------------------------------------------------------------- */
 
-/* An entry was unlinked: it waits. Under the shard's mutex, which all unlinking of its entries happens under. */
-static void retire(struct capacitor_handle *handle, struct shard *shard, struct entry *entry)
+/* An entry was unlinked: it waits. Under the shard's mutex, which all unlinking of its entries happens under. Result: its bytes,
+ * which somebody has to add to the retired. */
+static int64_t retire(struct shard *shard, struct entry *entry)
 {
-	int64_t bytes = (int64_t)entry_charge(entry);
-
 	contract_retire(entry);
 	entry_list_push(&shard->limbo.open, entry);
-	budget_retired_add(&handle->cache->budget, bytes);
+	return (int64_t)entry_charge(entry);
 }
 
 /* Unlinks an entry that is in the table. Inside a read section, under the mutex of its shard (the context). */
@@ -387,7 +386,7 @@ static void unlink_entry(struct capacitor_handle *handle, void *shard, struct en
 
 	assert(!failed); /* who holds the mutex is the only one to remove */
 	(void)failed;
-	retire(handle, shard, entry);
+	budget_retired_add(&handle->cache->budget, retire(shard, entry));
 }
 
 /* As segment_store, on the lock-free table. Linearizes in cds_lfht_add_replace. Inside a read section, under the mutex. */
@@ -413,7 +412,7 @@ static enum capacitor_result store_locked(struct capacitor_handle *handle, struc
 	(void)replaced;
 	operation_order(handle, &shard->policy, fresh, old, expired, &change);
 	if (old)
-		retire(handle, shard, old);
+		handle->replaced_bytes = retire(shard, old); /* added by operation_bury */
 	budget_live_add(&handle->cache->budget, change.bytes, change.entries);
 	return CAPACITOR_STORED;
 }

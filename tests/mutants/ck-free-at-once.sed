@@ -5,7 +5,7 @@
 # class: early free
 # schedules: ck_hs one-key
 # tsan: yes
-/^static void retire(struct/,/^}/{
+/^static int64_t retire(struct/,/^}/{
 s/contract_retire(entry);//
 s/ck_epoch_call(.*);/entry_list_push(\&shard->ready, entry);/
 }

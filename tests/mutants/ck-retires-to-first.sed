@@ -4,4 +4,4 @@
 # impl: ck_hs
 # class: wrong retire list
 # conformance: yes
-/^static void retire(struct/,/^}/s/&shard->record/\&shard_at(handle, 0)->record/
+s/retire(shard, \(entry\|old\))/retire(shard_at(handle, 0), \1)/

@@ -4,4 +4,4 @@
 # impl: rcu
 # class: double charge
 # conformance: yes
-/^static void retire(struct/,/^}/s/(int64_t)entry_charge(entry)/2 * &/
+/^static int64_t retire(struct/,/^}/s/(int64_t)entry_charge(entry)/2 * &/

@@ -6,7 +6,7 @@
 # schedules: rcu one-key
 # matrix: yes
 # tsan: yes
-/^static void retire(struct/,/^}/{
+/^static int64_t retire(struct/,/^}/{
 s/contract_retire(entry);//
 s/&shard->limbo.open, entry/\&shard->limbo.ready, entry/
 }

@@ -5,4 +5,4 @@
 # class: wrong retire list
 # schedules: rcu one-key
 # matrix: yes
-/^static void retire(struct/,/^}/s/&shard->limbo.open, entry/shard->limbo.waiting.first ? \&shard->limbo.waiting : \&shard->limbo.open, entry/
+/^static int64_t retire(struct/,/^}/s/&shard->limbo.open, entry/shard->limbo.waiting.first ? \&shard->limbo.waiting : \&shard->limbo.open, entry/
