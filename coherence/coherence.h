@@ -77,7 +77,7 @@ struct coherence_settings {
 	unsigned slack;           /* clock: a core may be ahead of the others by up to so many cycles */
 	bool token;               /* pass a token among threads of the system instead of switching fibers: same counts, slow;
 	                             processors for which there is no fiber.c do so anyway */
-	bool watch_freed;         /* an access to a freed block ends the run; for programs that allocate by instrumented code only */
+	bool watch_freed;         /* an access to a freed block ends the run; only what is seen may allocate */
 	unsigned hang_seconds;    /* without an access for so long: the run is ended and explained */
 	uint64_t idle_steps_max;  /* without a finished operation for so many accesses: likewise */
 	struct coherence_latency latency;

@@ -148,7 +148,8 @@ void end_freed(const struct line *line, uint64_t granules, uintptr_t site)
 	char what[256];
 
 	names_describe(address, what, sizeof(what));
-	dprintf(STDERR_FILENO, "coherence: use after free at access %llu, schedule %s, seed %llu: core %u, operation %u, at 0x%zx: %s\n",
+	dprintf(STDERR_FILENO,
+	        "coherence: use after free at access %llu, schedule %s, seed %llu: core %u, operation %u, at 0x%zx: %s\n",
 	        (unsigned long long)schedule.steps, coherence_schedule_names[settings.schedule], (unsigned long long)settings.seed,
 	        self->core, self->operation, (size_t)names_in_file(site), what);
 	_exit(COHERENCE_EXIT_FREED);

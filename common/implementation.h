@@ -123,8 +123,8 @@ struct capacitor_handle {
 	struct counter_slot counters;
 	struct entry *spare; /* a block that the next store may use; NULL: none */
 	size_t spare_bytes;
-	/* Of the entry that the running store replaced: retired, but not added to the budget before operation_bury. In the steady state
-	 * as much is reclaimed there, and nobody has to be told (two atomics on a line that all stores share). */
+	/* Of the entry that the running store replaced: retired, but not added to the budget before operation_bury. In the
+	 * steady state as much is reclaimed there, and nobody has to be told (two atomics on a line that all stores share). */
 	int64_t replaced_bytes;
 	uint64_t pins_used;  /* bit per pin */
 	unsigned slot;

@@ -56,7 +56,8 @@ static void write_counts(FILE *out, const struct table *table)
 
 	fputs("<h3>Transactions of an operation</h3>\n<p>Exact counts, schedule coop.</p>\n<div class=\"wide\"><table>\n"
 	      "<tr><th class=\"t\">implementation</th><th>cores</th><th class=\"t\">operation</th>" CAUSES_HEAD
-	      "<th>transfers</th><th>invalidations</th><th>lock hand-overs</th><th>lock waits</th><th>CAS failures</th></tr>\n", out);
+	      "<th>transfers</th><th>invalidations</th><th>lock hand-overs</th><th>lock waits</th><th>CAS failures</th></tr>\n",
+	      out);
 	for (unsigned pass = 0; pass < 2 && !any; pass++) { /* all, where none of those is there */
 		for (size_t row = 0; row < table->rows; row++) {
 			bool wanted = pass == 1;
@@ -135,8 +136,8 @@ static void write_lines(FILE *out, const char *folder, const char *slug)
 
 	if (!load(&table, folder, slug, "lines"))
 		return;
-	fprintf(out, "<h3>The hottest lines</h3>\n<p>At %s cores; their share of all transactions, who has met them, what lies in them, and "
-	             "the code that met them most. The whole list is in %s.lines.tsv.</p>\n<div class=\"wide\"><table>\n"
+	fprintf(out, "<h3>The hottest lines</h3>\n<p>At %s cores; their share of all transactions, who has met them, what lies in "
+	             "them, and the code that met them most. The whole list is in %s.lines.tsv.</p>\n<div class=\"wide\"><table>\n"
 	             "<tr><th class=\"t\">implementation</th><th>share</th><th class=\"t\">cores</th><th class=\"t\">objects</th>"
 	             "<th class=\"t\">in</th><th class=\"t\">code</th>" CAUSES_HEAD "</tr>\n", most_threads(&table), slug);
 	write_hottest(out, &table, most_threads(&table), LINES_SHOWN, texts, "share");
@@ -153,13 +154,15 @@ static void write_locks(FILE *out, const char *folder, const char *slug)
 	if (!load(&table, folder, slug, "locks"))
 		return;
 	threads = most_threads(&table);
-	fprintf(out, "<h3>Locks that were waited for</h3>\n<p>Estimated by schedule clock, at %s cores.</p>\n<div class=\"wide\"><table>\n"
-	             "<tr><th class=\"t\">implementation</th><th class=\"t\">lock</th><th>taken</th><th>waits</th><th>hand-overs</th>"
-	             "<th>cycles waited</th></tr>\n", threads);
+	fprintf(out,
+	        "<h3>Locks that were waited for</h3>\n<p>Estimated by schedule clock, at %s cores.</p>\n<div class=\"wide\">"
+	        "<table>\n<tr><th class=\"t\">implementation</th><th class=\"t\">lock</th><th>taken</th><th>waits</th>"
+	        "<th>hand-overs</th><th>cycles waited</th></tr>\n", threads);
 	for (size_t row = 0; row < table.rows && rows < 4 * LINES_SHOWN; row++) {
 		static const char *const columns[] = {"locks", "waits", "handovers", "wait_cycles"};
 
-		if (!is(&table, row, "threads", threads) || !is(&table, row, "schedule", "clock") || value(&table, row, "waits") == 0)
+		if (!is(&table, row, "threads", threads) || !is(&table, row, "schedule", "clock") ||
+		    value(&table, row, "waits") == 0)
 			continue;
 		rows++;
 		fputs("<tr>", out);

@@ -410,8 +410,8 @@ static double operations_of(const json_t *record)
 }
 
 static const char *const per_operation[] = {
-	"true",      "late",       "false",        "upgrade_true", "upgrade_false", "cold",        "transfers", "invalidations", "rmws",
-	"handovers", "lock_waits", "cas_failures", "blocks",       "allocations",   "wait_cycles", "queue_cycles", "cycles",
+	"true", "late", "false", "upgrade_true", "upgrade_false", "cold", "transfers", "invalidations", "rmws", "handovers",
+	"lock_waits", "cas_failures", "blocks", "allocations", "wait_cycles", "queue_cycles", "cycles",
 };
 #define PER_OPERATION (sizeof(per_operation) / sizeof(per_operation[0]))
 
@@ -447,10 +447,11 @@ static void print_operations(FILE *out, const struct cell *cell, const json_t *r
 		double operations = (double)number(item, "operations");
 
 		for (size_t column = 0; column < PER_OPERATION; column++) {
+			const char *name = per_operation[column];
+
 			/* Between operations, time is the driver's and of those who wait for work. */
-			if (operations > 0 || strstr(per_operation[column], "cycles") == NULL)
-				json_object_set_new(sum, per_operation[column],
-				                    json_integer(number(sum, per_operation[column]) + number(item, per_operation[column])));
+			if (operations > 0 || strstr(name, "cycles") == NULL)
+				json_object_set_new(sum, name, json_integer(number(sum, name) + number(item, name)));
 		}
 		if (operations > 0)
 			print_operation(out, cell, record, json_string_value(json_object_get(item, "name")), item, operations, all);
@@ -538,10 +539,12 @@ static void print_heat(FILE *out, const struct cell *cell, const json_t *record)
 	object_names(cell, hottest, objects, sizeof(objects));
 	json_array_foreach(json_object_get(hottest, "heat"), i, core) {
 		for (size_t word = 0; word < 8; word++) {
+			const json_t *reads = json_array_get(json_object_get(core, "reads"), word);
+			const json_t *writes = json_array_get(json_object_get(core, "writes"), word);
+
 			print_cell(out, cell);
-			fprintf(out, "\t%s\t%" JSON_INTEGER_FORMAT "\t%zu\t%" JSON_INTEGER_FORMAT "\t%" JSON_INTEGER_FORMAT "\n", objects,
-			        number(core, "core"), word, json_integer_value(json_array_get(json_object_get(core, "reads"), word)),
-			        json_integer_value(json_array_get(json_object_get(core, "writes"), word)));
+			fprintf(out, "\t%s\t%lld\t%zu\t%lld\t%lld\n", objects, (long long)number(core, "core"), word,
+			        (long long)json_integer_value(reads), (long long)json_integer_value(writes));
 		}
 	}
 }
@@ -573,7 +576,8 @@ static const struct {
 } tables[] = {
 	{"coherence", OPERATION_COLUMNS, print_operations},
 	{"fields", "field\tfunction\tcode\t" CLASS_COLUMNS, print_fields},
-	{"lines", "rank\tshare\tcores\tobjects\tfunction\tcode\t" CLASS_COLUMNS "\ttransfers\tinvalidations\tqueue_cycles", print_lines},
+	{"lines", "rank\tshare\tcores\tobjects\tfunction\tcode\t" CLASS_COLUMNS "\ttransfers\tinvalidations\tqueue_cycles",
+		print_lines},
 	{"heat", "objects\tcore\tword\treads\twrites", print_heat},
 	{"locks", "lock\tlocks\twaits\thandovers\twait_cycles", print_locks},
 };
@@ -695,7 +699,8 @@ static void print_summary(void)
 	}
 	printf("\nEstimates are made of these cycles: %s.\n%s\n", latency, coherence_unseen);
 	if (steps > 0)
-		printf("%.0f million accesses in %.1f s of processor time: %.0f ns each.\n", steps / 1e6, wall_s, wall_s / steps * 1e9);
+		printf("%.0f million accesses in %.1f s of processor time: %.0f ns each.\n", steps / 1e6, wall_s,
+		       wall_s / steps * 1e9);
 }
 
 /* ---- The command ------------------------------------------------------------------------------------------------- */
@@ -750,8 +755,8 @@ int coherence_command(int argc, char **argv)
 
 	if (options_want_help(argc, argv)) {
 		printf("usage: capacitor coherence [OPTION...]\n\n"
-		       "Runs caches on virtual cores and tells every coherence miss by its cause: true sharing, late, false sharing,\n"
-		       "upgrades. Counts are exact and repeat, on any machine; times are estimates.\n\n");
+		       "Runs caches on virtual cores and tells every coherence miss by its cause: true sharing, late, false\n"
+		       "sharing, upgrades. Counts are exact and repeat, on any machine; times are estimates.\n\n");
 		options_print(stdout, known);
 		printf("\n%s\n", coherence_unseen);
 		return COMMAND_OK;

@@ -10,8 +10,8 @@
 
 const char coherence_unseen[] =
 	"Not seen: weak memory and store buffers (the model is sequentially consistent), misses for lack of room, prefetching, "
-	"NUMA, SMT, the kernel, the inside of malloc and of libsodium, computation between accesses. Counts under schedule coop are exact for this order of "
-	"operations; times are estimates, worth what the latencies beside them are worth.";
+	"NUMA, SMT, the kernel, the inside of malloc and of libsodium, computation between accesses. Counts under schedule coop "
+	"are exact for this order of operations; times are estimates, worth what the latencies beside them are worth.";
 
 bool coherence_subject(char *path, size_t bytes)
 {

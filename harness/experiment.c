@@ -2,7 +2,7 @@
 /*
  * `capacitor experiment`: runs the experiments of a tier and leaves a folder with everything.
  *
- * Each repetition of each point is a process of its own, this same program as `bench`, `replay`, `simulate` or `coherence`, which writes one
+ * Each repetition of each point is a process of its own, this same program as `bench` (or another subcommand), which writes one
  * file of raw results, whole or not at all. So a point cannot disturb the next, a crash costs one repetition, and an
  * interrupted run goes on where it stopped: what is there is not done again. Repetitions are outermost within an
  * experiment, and the order of its points is drawn anew for each, so that implementations interleave and drift of the

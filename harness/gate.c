@@ -209,7 +209,7 @@ static bool write_baseline(const struct rows *rows, const char *path)
 		return false;
 	}
 	fprintf(file.stream,
-	        "# Coherence transactions of every implementation, exactly. `make gate` compares, `make gate ARGS=--write` renews.\n"
+	        "# Coherence transactions of every implementation, exactly. `make gate` compares, with ARGS=--write it renews.\n"
 	        TOOLCHAIN_LINE "%s\ncell\twhat\tname", rows->toolchain);
 	for (size_t i = 0; i < COUNTS; i++)
 		fprintf(file.stream, "\t%s", counts[i]);

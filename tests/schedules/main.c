@@ -50,7 +50,8 @@ static const struct options_known known[] = {
 	[SEED] = {"--seed", "N", "the first; default: 1"},
 	[JOBS] = {"--jobs", "N", "at a time; default: as many as processors"},
 	[BUGS] = {"--bugs", NULL, "run the planted bugs; every one must be found by one kind of schedule at least"},
-	[TABLE] = {"--table", NULL, "print a row of tabs for each scenario: how many seeds of each kind find a failure, and the first"},
+	[TABLE] = {"--table", NULL,
+		"print a row of tabs for each scenario: how many seeds of each kind find a failure, and the\nfirst that does"},
 	[LIST] = {"--list", NULL, "the scenarios and planted bugs"},
 	[HELP] = {"--help", NULL, "this text"},
 	[OPTIONS] = {NULL, NULL, NULL},
@@ -334,7 +335,8 @@ static bool check_bugs(void)
 			if (!freopen("/dev/null", "w", stderr))
 				return false;
 			same = replay(&cell, best.first_seed, best.first_status);
-			printf("%s %u - %s is found by %" PRIu64 " of %" PRIu64 " schedules (%s): %s; seed %" PRIu64 " in %u of %d replays\n",
+			printf("%s %u - %s is found by %" PRIu64 " of %" PRIu64 " schedules (%s): %s; seed %" PRIu64
+			       " in %u of %d replays\n",
 			       same == REPLAYS ? "ok" : "not ok", number, bug->name, best.failures, best.runs, by->name,
 			       status_text(best.first_status), best.first_seed, same, REPLAYS);
 			good = good && same == REPLAYS;

@@ -412,7 +412,9 @@ static void upheave(struct actor *actor)
 		case 1: capacitor_each(actor->handle, visit, actor); break;
 		case 2: capacitor_resize(actor->handle, (size_t)1 << (16 + below(&actor->random, 4))); break;
 		case 3: capacitor_quiesce(actor->handle); break;
-		case 4: capacitor_set(actor->handle, key_text(actor->number % 2), KEY_BYTES, value, bytes, CAPACITOR_TTL_NEVER); break;
+		case 4:
+			capacitor_set(actor->handle, key_text(actor->number % 2), KEY_BYTES, value, bytes, CAPACITOR_TTL_NEVER);
+			break;
 		default: get(actor, (uint32_t)below(&actor->random, 2), &read); break;
 		}
 		coherence_operation(0);
