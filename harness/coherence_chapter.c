@@ -176,6 +176,28 @@ static void write_locks(FILE *out, const char *folder, const char *slug)
 	table_free(&table);
 }
 
+static void write_cost(FILE *out, const char *folder, const char *slug)
+{
+	double accesses = 0, seconds = 0;
+	struct table table;
+
+	if (!load(&table, folder, slug, "cost"))
+		return;
+	for (size_t row = 0; row < table.rows; row++) {
+		double took;
+
+		if (!table_number(&table, row, "seconds", &took) || !(took > 0))
+			continue;
+		seconds += took;
+		accesses += value(&table, row, "accesses");
+	}
+	if (seconds > 0)
+		fprintf(out,
+		        "<p class=\"facts\">The observatory took %.0f s of processor time for %.0f million accesses: %.0f ns each, "
+		        "starts, filling and records included.</p>\n", seconds, accesses * 1e-6, seconds / accesses * 1e9);
+	table_free(&table);
+}
+
 void coherence_chapter(FILE *out, const char *folder, const char *slug, const struct table *table)
 {
 	fputs("<p class=\"facts\">Latencies in cycles: ", out);
@@ -187,4 +209,5 @@ void coherence_chapter(FILE *out, const char *folder, const char *slug, const st
 	write_fields(out, folder, slug);
 	write_lines(out, folder, slug);
 	write_locks(out, folder, slug);
+	write_cost(out, folder, slug);
 }

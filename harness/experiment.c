@@ -496,7 +496,7 @@ static bool gather(struct run *run, size_t number, const char *table, const char
 /* They repeat exactly: the table is its own summary. */
 static bool write_repeated(struct run *run, size_t number, const char *command)
 {
-	static const char *const others[] = {"fields", "lines", "heat", "locks"};
+	static const char *const others[] = {"fields", "lines", "heat", "locks", "cost"};
 	bool fine = gather(run, number, NULL, "") && gather(run, number, NULL, "summary");
 
 	if (strcmp(command, "coherence") == 0)
