@@ -328,7 +328,9 @@ $(WRONG_PLACE)/prove: $(WRONG_PLACE)/$(WRONG_FILE) $(call object,tests/coherence
 prove-wrong: $(WRONG_PLACE)/prove
 endif
 
-.PHONY: run-proofs run-cost
+.PHONY: run-proofs run-forms run-cost
+run-forms: $(BUILD)/prove $(BUILD)/scaling $(BUILD)/ends
+	@mk/run-tests $(BUILD)/prove $(BUILD)/scaling $(BUILD)/ends
 run-proofs: $(BUILD)/prove $(BUILD)/scaling $(BUILD)/ends
 	@mk/run-tests $(BUILD)/prove $(BUILD)/scaling $(BUILD)/ends 'tests/coherence/records $(BUILD)/prove' \
 	  'tests/coherence/repeat $(BUILD)/prove'

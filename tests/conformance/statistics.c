@@ -301,7 +301,7 @@ static struct locks locks_of(struct rig *rig)
 static void test_locks_add_up(struct rig *rig)
 {
 	uint64_t waits = 0, wait_ns = 0;
-	struct locks before, now, some = {.stop_after = 2};
+	struct locks before, now, some;
 
 	rig->config.shards = 4;
 	rig_open(rig);
@@ -326,8 +326,11 @@ static void test_locks_add_up(struct rig *rig)
 	}
 	expect_number(waits, rig_stat(rig, CAPACITOR_STAT_LOCK_WAITS));
 	expect_number(wait_ns, rig_stat(rig, CAPACITOR_STAT_LOCK_WAIT_NS));
-	expect_result(capacitor_each_lock(rig->cache, note_lock, &some), CAPACITOR_OK);
-	expect_number(some.count, 2);
+	for (unsigned stop_after = 1; stop_after < now.count; stop_after++) { /* wherever it is told to stop */
+		some = (struct locks){.stop_after = stop_after};
+		expect_result(capacitor_each_lock(rig->cache, note_lock, &some), CAPACITOR_OK);
+		expect_number(some.count, stop_after);
+	}
 	expect_result(capacitor_each_lock(rig->cache, NULL, NULL), CAPACITOR_INVALID);
 	expect_result(capacitor_each_lock(NULL, note_lock, &some), CAPACITOR_INVALID);
 }
