@@ -204,7 +204,9 @@ void coherence_chapter(FILE *out, const char *folder, const char *slug, const st
 	html_escaped(out, table_cell(table, 0, "latency_cycles"));
 	fputs(". ", out);
 	html_escaped(out, coherence_unseen);
-	fputs("</p>\n", out);
+	fputs(" Libraries inside which nothing was seen: ", out);
+	html_escaped(out, table_cell(table, 0, "unseen"));
+	fputs(".</p>\n", out);
 	write_counts(out, table);
 	write_fields(out, folder, slug);
 	write_lines(out, folder, slug);

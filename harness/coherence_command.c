@@ -396,7 +396,7 @@ static void latency_text(const json_t *record, char *text, size_t bytes)
 #define OPERATION_COLUMNS                                                                                              \
 	"operation\toperations\ttransactions\ttrue\tlate\tfalse\tupgrade_true\tupgrade_false\tcold\ttransfers\t"       \
 	"invalidations\trmws\thandovers\tlock_waits\tcas_failures\tblocks\tallocations\twait_cycles\tqueue_cycles\t"     \
-	"cycles\testimated_ns\testimated_ops_per_s\tlatency_cycles"
+	"cycles\testimated_ns\testimated_ops_per_s\tlatency_cycles\tunseen"
 
 static double operations_of(const json_t *record)
 {
@@ -421,6 +421,8 @@ static void print_operation(FILE *out, const struct cell *cell, const json_t *re
 	double per_us = (double)number(json_object_get(json_object_get(record, "settings"), "latency"), "per_1000_ns");
 	double cycles = (double)number(json_object_get(record, "totals"), "cycles");
 	char latency[256];
+	json_t *library;
+	size_t i;
 
 	latency_text(record, latency, sizeof(latency));
 	print_cell(out, cell);
@@ -432,7 +434,10 @@ static void print_operation(FILE *out, const struct cell *cell, const json_t *re
 		        all / (cycles / per_us * 1e-6));
 	else
 		fprintf(out, "\tNaN\tNaN");
-	fprintf(out, "\t%s\n", latency);
+	fprintf(out, "\t%s\t", latency);
+	json_array_foreach(json_object_get(record, "unseen"), i, library)
+		fprintf(out, "%s%s", i ? " " : "", json_string_value(library));
+	fprintf(out, "\n");
 }
 
 /* Per operation: how often, and for how long; and for all of them together, with what happened between them and in helper
