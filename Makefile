@@ -379,7 +379,7 @@ SCHEDULES_long  := --schedules 5000
 .PHONY: schedules schedules-table
 schedules: $(BUILD)/packages ## explore interleavings of every access of every implementation (TIER=long: 2 * 10^5)
 	@$(MAKE) CONF=coherence CC=gcc TIER_OF_SCHEDULES=$(filter long,$(TIER)) run-schedules
-schedules-table: $(BUILD)/packages ## planted bugs by kind of schedule: how many of 200 seeds find each (to results/)
+schedules-table: $(BUILD)/packages ## planted bugs by kind of schedule: how many seeds find each (to results/)
 	@mk/schedules-table
 
 .PHONY: proofs proofs-controls coherence-cost

@@ -631,6 +631,21 @@ static bool write_table(size_t which, const char *path)
 
 /* ---- What is printed --------------------------------------------------------------------------------------------- */
 
+/* What the rows that follow have in common, where it is another than before. */
+static void print_heading(const struct cell *before, const struct cell *cell)
+{
+	if (before && strcmp(before->counters, cell->counters) == 0 && strcmp(before->policy, cell->policy) == 0 &&
+	    before->line_bytes == cell->line_bytes && before->shift_bytes == cell->shift_bytes &&
+	    memcmp(&before->mix, &cell->mix, sizeof(cell->mix)) == 0)
+		return;
+	printf("%smix %u:%u:%u, %s counters, %s, lines of %u bytes", before ? "\n" : "", cell->mix.get_percent,
+	       cell->mix.set_percent, cell->mix.delete_percent, cell->counters, cell->policy, cell->line_bytes);
+	if (cell->shift_bytes)
+		printf(", memory %u bytes higher", cell->shift_bytes);
+	printf("\n%-10s %7s  %-7s %-5s %8s %8s %8s %8s %8s %9s %8s %8s %9s\n", "impl", "threads", "", "", "true", "late", "false",
+	       "upg true", "upg fals", "transfers", "invalid.", "handover", "est. ns");
+}
+
 static void print_summary_cell(const struct cell *cell, const json_t *record)
 {
 	json_t *item;
@@ -680,13 +695,12 @@ static void print_summary(void)
 	char latency[256] = "";
 	double wall_s = 0, steps = 0;
 
-	printf("%-10s %7s  %-7s %-5s %8s %8s %8s %8s %8s %9s %8s %8s %9s\n", "impl", "threads", "", "", "true", "late", "false",
-	       "upg true", "upg fals", "transfers", "invalid.", "handover", "est. ns");
 	for (size_t i = 0; i < study.cells; i++) {
 		json_t *record = study.cell[i].failed ? NULL : load_record(&study.cell[i]);
 
 		if (!record)
 			continue;
+		print_heading(i > 0 ? &study.cell[i - 1] : NULL, &study.cell[i]);
 		print_summary_cell(&study.cell[i], record);
 		latency_text(record, latency, sizeof(latency));
 		wall_s += study.cell[i].wall_s;
