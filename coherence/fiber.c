@@ -8,16 +8,11 @@
 #include "coherence/threads.h"
 
 #include <linux/futex.h>
-#include <signal.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "coherence/real.h"
-
-#if FIBERS_EXIST
-#include <asm/prctl.h>
-#endif
 
 /* ---- Words ------------------------------------------------------------------------------------------------------- */
 

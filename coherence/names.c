@@ -2,7 +2,6 @@
 /* What lies where; see names.h. */
 #include "coherence/names.h"
 
-#include <elf.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The calls of coherence.h, but for the record. */
-#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +12,6 @@
 #include "coherence/locks.h"
 #include "coherence/memory.h"
 #include "coherence/names.h"
-#include "coherence/real.h"
 #include "coherence/seen.h"
 #include "coherence/threads.h"
 
