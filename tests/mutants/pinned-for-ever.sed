@@ -4,4 +4,4 @@
 # impl: unsync
 # class: memory leak
 # conformance: yes
-/^static enum capacitor_result reclaim_until/,/^}/s/bury_pinned(handle);/if (0)\n\t\t\tbury_pinned(handle);/
+/^static enum capacitor_result reclaim_until/,/^}/s/operation_bury_pinned(handle);/if (0)\n\t\t\toperation_bury_pinned(handle);/
