@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -82,7 +84,7 @@ struct cell {
 	unsigned threads, line_bytes, shift_bytes;
 	struct options_mix mix;
 	char record[PATH_BYTES];
-	double wall_s;
+	double processor_s; /* 0: it was done before */
 	bool failed;
 };
 
@@ -94,6 +96,7 @@ static struct {
 	uint64_t operations;
 	char subject[PATH_BYTES], out[PATH_BYTES];
 	bool one_table;
+	bool anew; /* the records that are there are not of these settings */
 	struct cell *cell;
 	size_t cells;
 	struct debuginfo *info;
@@ -194,7 +197,7 @@ static void add_cell(const struct cell *cell)
 /* The dimensions, the slowest first. */
 static bool make_cells(void)
 {
-	struct cell cell = {.wall_s = 0};
+	struct cell cell = {.processor_s = 0};
 
 	study.cell = calloc(CELLS_MAX, sizeof(struct cell));
 	if (!study.cell)
@@ -218,6 +221,22 @@ static bool make_cells(void)
 		add_cell(&cell);
 	}
 	return study.cells > 0 ? true : complain("no implementation has any of these policies at these numbers of threads");
+}
+
+/* NULL, with a line unless it is `quiet`: it is not there, or not whole. */
+static json_t *load_record(const struct cell *cell, bool quiet)
+{
+	json_error_t error;
+	json_t *record = json_load_file(cell->record, 0, &error);
+	const char *format = json_string_value(json_object_get(record, "format"));
+
+	if (format && strcmp(format, COHERENCE_RECORD_FORMAT) == 0)
+		return record;
+	if (!quiet)
+		fprintf(stderr, "capacitor coherence: %s: not a record of the form \"%s\"%s%s\n", cell->record,
+		        COHERENCE_RECORD_FORMAT, record ? "" : ": ", record ? "" : error.text);
+	json_decref(record);
+	return NULL;
 }
 
 /* ---- Running ----------------------------------------------------------------------------------------------------- */
@@ -270,14 +289,6 @@ static _Noreturn void become(const struct cell *cell)
 	_exit(127);
 }
 
-static double now_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 /* What a run that failed had to say. */
 static void tell_failure(const struct cell *cell)
 {
@@ -295,12 +306,27 @@ static void tell_failure(const struct cell *cell)
 		fclose(file);
 }
 
+/* In a run that was interrupted. What is damaged is made again. */
+static bool is_done(const struct cell *cell)
+{
+	json_t *record = study.anew ? NULL : load_record(cell, true);
+	bool done = record != NULL;
+
+	json_decref(record);
+	return done;
+}
+
+static double processor_s(const struct rusage *usage)
+{
+	return (double)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) +
+	       (double)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) * 1e-6;
+}
+
 static bool run_cells(void)
 {
 	struct {
 		pid_t child;
 		struct cell *cell;
-		double began_s;
 	} running[RUNNING_MAX];
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned most = processors < 1 ? 1 : processors > RUNNING_MAX ? RUNNING_MAX : (unsigned)processors, count = 0;
@@ -310,6 +336,7 @@ static bool run_cells(void)
 	progress_begin(study.cells, 0);
 	while (next < study.cells || count > 0) {
 		char log[PATH_BYTES + 8], text[200];
+		struct rusage usage;
 		int status;
 		pid_t ended;
 
@@ -318,11 +345,10 @@ static bool run_cells(void)
 
 			snprintf(text, sizeof(text), "%s, %u threads, %s", cell->impl, cell->threads, cell->schedule);
 			progress_step(text);
-			if (access(cell->record, R_OK) == 0)
-				continue; /* done before */
+			if (is_done(cell))
+				continue;
 			fflush(NULL);
 			running[count].cell = cell;
-			running[count].began_s = now_s();
 			running[count].child = fork();
 			if (running[count].child == 0)
 				become(cell);
@@ -332,13 +358,13 @@ static bool run_cells(void)
 				good = !(cell->failed = true);
 			continue;
 		}
-		ended = wait(&status);
+		ended = wait4(-1, &status, 0, &usage);
 		for (unsigned i = 0; i < count; i++) {
 			struct cell *cell = running[i].cell;
 
 			if (running[i].child != ended)
 				continue;
-			cell->wall_s = now_s() - running[i].began_s;
+			cell->processor_s = processor_s(&usage);
 			cell->failed = status != 0;
 			snprintf(log, sizeof(log), "%s.log", cell->record);
 			if (cell->failed)
@@ -510,10 +536,12 @@ static void object_names(const struct cell *cell, const json_t *item, char *text
 /* As perf c2c's: what share of all transactions a line has, who is in it, and the code that met it most. */
 static void print_lines(FILE *out, const struct cell *cell, const json_t *record)
 {
+	char latency[256];
 	double all = 0;
 	json_t *item;
 	size_t i;
 
+	latency_text(record, latency, sizeof(latency));
 	json_array_foreach(json_object_get(record, "operations"), i, item)
 		all += (double)transactions(item);
 	json_array_foreach(json_object_get(record, "lines"), i, item) {
@@ -528,8 +556,8 @@ static void print_lines(FILE *out, const struct cell *cell, const json_t *record
 		fprintf(out, "\t%zu\t%.6g\t%" JSON_INTEGER_FORMAT "\t%s\t%s\t%s", i + 1,
 		        all > 0 ? (double)transactions(item) / all : 0, number(item, "cores"), objects, function, line);
 		print_classes(out, item, operations_of(record));
-		fprintf(out, "\t%" JSON_INTEGER_FORMAT "\t%" JSON_INTEGER_FORMAT "\t%" JSON_INTEGER_FORMAT "\n",
-		        number(item, "transfers"), number(item, "invalidations"), number(item, "queue_cycles"));
+		fprintf(out, "\t%lld\t%lld\t%lld\t%s\n", (long long)number(item, "transfers"),
+		        (long long)number(item, "invalidations"), (long long)number(item, "queue_cycles"), latency);
 	}
 }
 
@@ -556,9 +584,11 @@ static void print_heat(FILE *out, const struct cell *cell, const json_t *record)
 
 static void print_locks(FILE *out, const struct cell *cell, const json_t *record)
 {
+	char latency[256];
 	json_t *item;
 	size_t i;
 
+	latency_text(record, latency, sizeof(latency));
 	json_array_foreach(json_object_get(record, "locks"), i, item) {
 		char objects[1024];
 
@@ -566,10 +596,9 @@ static void print_locks(FILE *out, const struct cell *cell, const json_t *record
 			break;
 		object_names(cell, item, objects, sizeof(objects));
 		print_cell(out, cell);
-		fprintf(out,
-		        "\t%s\t%" JSON_INTEGER_FORMAT "\t%" JSON_INTEGER_FORMAT "\t%" JSON_INTEGER_FORMAT "\t%" JSON_INTEGER_FORMAT
-		        "\n", objects, number(item, "locks"), number(item, "waits"), number(item, "handovers"),
-		        number(item, "wait_cycles"));
+		fprintf(out, "\t%s\t%lld\t%lld\t%lld\t%lld\t%s\n", objects, (long long)number(item, "locks"),
+		        (long long)number(item, "waits"), (long long)number(item, "handovers"),
+		        (long long)number(item, "wait_cycles"), latency);
 	}
 }
 
@@ -578,7 +607,7 @@ static void print_cost(FILE *out, const struct cell *cell, const json_t *record)
 {
 	print_cell(out, cell);
 	fprintf(out, "\t%lld\t%.3f\n", (long long)number(json_object_get(record, "totals"), "steps"),
-	        cell->wall_s > 0 ? cell->wall_s : (double)NAN);
+	        cell->processor_s > 0 ? cell->processor_s : (double)NAN);
 }
 
 #define CLASS_COLUMNS "transactions\ttrue\tlate\tfalse\tupgrade_true\tupgrade_false"
@@ -589,44 +618,34 @@ static const struct {
 } tables[] = {
 	{"coherence", OPERATION_COLUMNS, print_operations},
 	{"fields", "field\tfunction\tcode\t" CLASS_COLUMNS, print_fields},
-	{"lines", "rank\tshare\tcores\tobjects\tfunction\tcode\t" CLASS_COLUMNS "\ttransfers\tinvalidations\tqueue_cycles",
+	{"lines",
+		"rank\tshare\tcores\tobjects\tfunction\tcode\t" CLASS_COLUMNS
+		"\ttransfers\tinvalidations\tqueue_cycles\tlatency_cycles",
 		print_lines},
 	{"heat", "objects\tcore\tword\treads\twrites", print_heat},
-	{"locks", "lock\tlocks\twaits\thandovers\twait_cycles", print_locks},
+	{"locks", "lock\tlocks\twaits\thandovers\twait_cycles\tlatency_cycles", print_locks},
 	{"cost", "accesses\tseconds", print_cost},
 };
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
-
-static json_t *load_record(const struct cell *cell)
-{
-	json_error_t error;
-	json_t *record = json_load_file(cell->record, 0, &error);
-	const char *format = json_string_value(json_object_get(record, "format"));
-
-	if (format && strcmp(format, COHERENCE_RECORD_FORMAT) == 0)
-		return record;
-	fprintf(stderr, "capacitor coherence: %s: not a record of the form \"%s\"%s%s\n", cell->record, COHERENCE_RECORD_FORMAT,
-	        record ? "" : ": ", record ? "" : error.text);
-	json_decref(record);
-	return NULL;
-}
 
 static bool write_table(size_t which, const char *path)
 {
 	char error[OPTIONS_ERROR_BYTES];
 	struct results_file file;
+	bool whole = true;
 
 	if (!results_open(&file, path, error, sizeof(error)))
 		return complain(error);
 	fprintf(file.stream, CELL_COLUMNS "\t%s\n", tables[which].columns);
 	for (size_t i = 0; i < study.cells; i++) {
-		json_t *record = study.cell[i].failed ? NULL : load_record(&study.cell[i]);
+		json_t *record = study.cell[i].failed ? NULL : load_record(&study.cell[i], false);
 
+		whole = whole && record;
 		if (record)
 			tables[which].print(file.stream, &study.cell[i], record);
 		json_decref(record);
 	}
-	return results_commit(&file, error, sizeof(error)) ? true : complain(error);
+	return (results_commit(&file, error, sizeof(error)) || complain(error)) && whole;
 }
 
 /* ---- What is printed --------------------------------------------------------------------------------------------- */
@@ -693,18 +712,18 @@ static void print_hottest(const struct cell *cell, const json_t *record)
 static void print_summary(void)
 {
 	char latency[256] = "";
-	double wall_s = 0, steps = 0;
+	double processor = 0, steps = 0;
 
 	for (size_t i = 0; i < study.cells; i++) {
-		json_t *record = study.cell[i].failed ? NULL : load_record(&study.cell[i]);
+		json_t *record = study.cell[i].failed ? NULL : load_record(&study.cell[i], false);
 
 		if (!record)
 			continue;
 		print_heading(i > 0 ? &study.cell[i - 1] : NULL, &study.cell[i]);
 		print_summary_cell(&study.cell[i], record);
 		latency_text(record, latency, sizeof(latency));
-		wall_s += study.cell[i].wall_s;
-		if (study.cell[i].wall_s > 0)
+		processor += study.cell[i].processor_s;
+		if (study.cell[i].processor_s > 0)
 			steps += (double)number(json_object_get(record, "totals"), "steps");
 		json_decref(record);
 	}
@@ -720,25 +739,31 @@ static void print_summary(void)
 			    !cell->failed && (!widest || cell->threads > widest->threads))
 				widest = cell;
 		}
-		record = widest ? load_record(widest) : NULL;
+		record = widest ? load_record(widest, false) : NULL;
 		if (record)
 			print_hottest(widest, record);
 		json_decref(record);
 	}
 	printf("\nEstimates are made of these cycles: %s.\n%s\n", latency, coherence_unseen);
 	if (steps > 0)
-		printf("%.0f million accesses in %.1f s of processor time: %.0f ns each.\n", steps / 1e6, wall_s,
-		       wall_s / steps * 1e9);
+		printf("%.0f million accesses in %.1f s of processor time: %.0f ns each, starts and filling included.\n",
+		       steps / 1e6, processor, processor / steps * 1e9);
 }
 
 /* ---- The command ------------------------------------------------------------------------------------------------- */
 
-/* The settings of all cells, so that another study does not go on with this one's records. */
+/* The settings of all cells and the program that runs them, so that another study, or another build, does not go on with this
+ * one's records. */
 static bool same_settings(int argc, char **argv)
 {
 	char path[PATH_BYTES + 32], error[OPTIONS_ERROR_BYTES], was[8192] = "", now[8192] = "";
-	size_t used = 0;
+	struct stat subject = {.st_size = 0};
+	size_t used;
 	FILE *file;
+
+	stat(study.subject, &subject);
+	used = (size_t)snprintf(now, sizeof(now), "subject of %lld bytes, built at %lld.%09ld\n", (long long)subject.st_size,
+	                        (long long)subject.st_mtim.tv_sec, subject.st_mtim.tv_nsec);
 
 	for (int i = 1; i < argc && used < sizeof(now); i++)
 		if (strncmp(argv[i], "--out", 5) != 0 && strcmp(argv[i - 1], "--out") != 0)
@@ -751,7 +776,11 @@ static bool same_settings(int argc, char **argv)
 	fclose(file);
 	if (strcmp(was, now) == 0)
 		return true;
-	fprintf(stderr, "capacitor coherence: %s holds the records of other settings; another --out, or the same options again\n",
+	if (study.one_table) { /* of an experiment, which goes on with what it has built since */
+		study.anew = true;
+		return results_write_file(path, now, strlen(now), error, sizeof(error)) ? true : complain(error);
+	}
+	fprintf(stderr, "capacitor coherence: %s holds the records of other settings, or of another build; another --out, please\n",
 	        study.out);
 	return false;
 }

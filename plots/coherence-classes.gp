@@ -5,10 +5,8 @@ stats data using (column("threads")) nooutput
 last = STATS_max
 set label 90 sprintf("%s, %d cores", panel, last) at graph 0, graph 1.045 left textcolor "#444444"
 causes = "true late false upgrade_true upgrade_false"
-titles = "true|late|false|upgrade, true|upgrade, false"
 title_of(c) = c == 1 ? "true sharing" : c == 2 ? "late" : c == 3 ? "false sharing" : c == 4 ? "upgrade, true" : "upgrade, false"
-cause_colour(c) = word("#0072B2 #56B4E9 #D55E00 #009E73 #E69F00", c)
-cause_pattern(c) = int(word("3 1 6 2 5", c))
+cause_colour(c) = word("#0072B2 #8CC6EA #8B2500 #7FCDAE #F0C36D", c)
 set xrange [0.5:words(series) + 0.5]
 set xtics ()
 set for [i = 1:words(series)] xtics add (name(i) i)
