@@ -151,6 +151,8 @@ uint64_t coherence_count_at(const void *object, size_t bytes, enum coherence_cou
 
 /* The virtual clock of the furthest core, since measuring began (stopped when it ended). */
 uint64_t coherence_cycles(void);
+/* Blocks that instrumented code has allocated and not freed. */
+size_t coherence_blocks(void);
 /* Accesses since the start. */
 uint64_t coherence_steps(void);
 

@@ -78,6 +78,15 @@ void names_freed(const void *block)
 	}
 }
 
+size_t names_live_blocks(void)
+{
+	size_t live = 0;
+
+	for (size_t i = 0; i < blocks.slots; i++)
+		live += blocks.slot[i].first && !blocks.slot[i].freed;
+	return live;
+}
+
 void names_object(const void *object, size_t bytes, size_t element_bytes, const char *type)
 {
 	struct named *named = add(&objects, (uintptr_t)object);

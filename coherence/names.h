@@ -29,6 +29,7 @@ struct place {
 
 void names_block(uintptr_t block, size_t bytes, uintptr_t site);
 void names_freed(const void *block);
+size_t names_live_blocks(void);
 /* A thread's stack, with its thread-local memory; stays known when the thread has ended. */
 void names_stack(uintptr_t first, uintptr_t end, unsigned core);
 /* element_bytes: of an array's elements; 0: it is none. */

@@ -344,6 +344,11 @@ uint64_t coherence_cycles(void)
 	return to > measured_from ? to - measured_from : 0;
 }
 
+size_t coherence_blocks(void)
+{
+	return names_live_blocks();
+}
+
 uint64_t coherence_steps(void)
 {
 	return schedule.steps;

@@ -3,5 +3,6 @@
 # file: common/segment.c
 # impl: rwlock
 # class: double charge
+# schedules: rwlock no-room
 # conformance: yes
 /^enum capacitor_result segment_delete/,/^}/s/budget_live_add(.*);//

@@ -3,6 +3,7 @@
 # file: common/policy.c
 # impl: sharded
 # class: early free
+# schedules: sharded no-room
 # matrix: yes
 # conformance: yes
 # ci: yes

@@ -3,5 +3,6 @@
 # file: impl/sharded/sharded.c
 # impl: sharded
 # class: deadlock
+# schedules: sharded no-room
 # matrix: yes
 /^static enum capacitor_result sharded_store(/,/^}/s/^\tunlock(shard);/\toperation_settle(handle);\n&/

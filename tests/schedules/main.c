@@ -20,9 +20,10 @@
 #include "harness/progress.h"
 #include "tests/schedules/scenarios.h"
 
-#define REPLAYS     100
-#define RUNNING_MAX 64
-#define STEPS_MAX   3000000 /* accesses without a finished operation: it goes in circles */
+#define REPLAYS          100
+#define RUNNING_MAX      64
+#define EXIT_NOT_STARTED 126 /* of a child that could not begin */
+#define STEPS_MAX        3000000 /* accesses without a finished operation: it goes in circles */
 
 /* Kinds of schedules, as they are tried. */
 static const struct kind {
@@ -93,7 +94,7 @@ static _Noreturn void play(const struct cell *cell, uint64_t seed, bool quiet)
 	char error[256];
 
 	if (quiet && !freopen("/dev/null", "w", stderr))
-		_exit(126);
+		_exit(EXIT_NOT_STARTED);
 	coherence_settings_init(&settings);
 	settings.schedule = cell->kind->schedule;
 	settings.quantum = cell->kind->quantum;
@@ -105,7 +106,7 @@ static _Noreturn void play(const struct cell *cell, uint64_t seed, bool quiet)
 	settings.idle_steps_max = STEPS_MAX;
 	if (!coherence_start(&settings, error, sizeof(error))) {
 		fprintf(stderr, "schedules: %s\n", error);
-		_exit(126);
+		_exit(EXIT_NOT_STARTED);
 	}
 	_exit(cell->scenario->run(cell->implementation, seed) ? 0 : 1);
 }
@@ -124,6 +125,15 @@ static pid_t start(const struct cell *cell, uint64_t seed, bool quiet)
 static int status_of(int status)
 {
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* For what says nothing about the program under study: neither a failure nor a bug that was found. */
+static _Noreturn void die(const char *why)
+{
+	progress_end();
+	fflush(stdout);
+	fprintf(stderr, "schedules: %s\n", why);
+	exit(2);
 }
 
 static const char *status_text(int status)
@@ -156,16 +166,23 @@ static struct outcome explore(const struct cell *cell, uint64_t seeds, double un
 				seeds = next;
 				continue;
 			}
-			running[count].seed = study.seed + next++;
+			running[count].seed = study.seed + next;
 			running[count].child = start(cell, running[count].seed, true);
-			count += running[count].child > 0;
-			continue;
+			if (running[count].child > 0) {
+				count++;
+				next++;
+				continue;
+			}
+			if (count == 0) /* nobody's end makes room for it */
+				die("no process can be started");
 		}
 		ended = wait(&status);
 		for (unsigned i = 0; i < count; i++) {
 			if (running[i].child != ended)
 				continue;
 			outcome.runs++;
+			if (status_of(status) == EXIT_NOT_STARTED)
+				die("the observatory could not be started");
 			if (status != 0) {
 				if (outcome.failures == 0 || running[i].seed < outcome.first_seed) {
 					outcome.first_seed = running[i].seed;

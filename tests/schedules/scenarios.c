@@ -90,6 +90,7 @@ struct actor {
 struct stage {
 	struct capacitor *cache;
 	size_t capacity_bytes;
+	size_t blocks; /* that were allocated before the cache */
 	unsigned keys;
 	uint64_t clock; /* orders calls: one thread runs at a time */
 	uint64_t initial[KEYS_MAX];
@@ -109,6 +110,7 @@ static bool stage_open(struct stage *stage, const char *implementation, size_t c
 	struct capacitor_config config;
 	struct capacitor_error error;
 
+	stage->blocks = coherence_blocks();
 	capacitor_config_init(&config);
 	config.capacity_bytes = stage->capacity_bytes = capacity_bytes;
 	config.expected_entries = 8;
@@ -171,6 +173,8 @@ static bool stage_play(struct stage *stage, void (*act)(struct actor *actor))
 	if (stats.value[CAPACITOR_STAT_ENTRIES] > stage->keys)
 		good = fail("more entries than keys", stats.value[CAPACITOR_STAT_ENTRIES]);
 	capacitor_destroy(stage->cache);
+	if (coherence_blocks() != stage->blocks)
+		good = fail("blocks that are left when the cache is gone, or too few", coherence_blocks());
 	return good;
 }
 
