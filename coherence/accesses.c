@@ -78,11 +78,6 @@ static void access_line(struct thread *thread, uint64_t key, uint64_t granules, 
 	schedule.steps++;
 }
 
-static inline uint64_t granules_of(unsigned first, unsigned last)
-{
-	return (~UINT64_C(0) >> (63 - (last - first))) << first;
-}
-
 void access_memory(const volatile void *address, size_t bytes, enum access access, uintptr_t site)
 {
 	uintptr_t from = (uintptr_t)address + settings.shift_bytes; /* as directory_key() counts */
@@ -91,8 +86,9 @@ void access_memory(const volatile void *address, size_t bytes, enum access acces
 		unsigned offset = (unsigned)from & line_mask;
 		size_t here = line_mask + 1 - offset < bytes ? line_mask + 1 - offset : bytes;
 
-		access_line(self, from >> line_shift,
-		            granules_of(offset >> granule_shift, (offset + (unsigned)here - 1) >> granule_shift), access, site);
+		unsigned first = offset >> granule_shift, last = (offset + (unsigned)here - 1) >> granule_shift;
+
+		access_line(self, from >> line_shift, directory_granules(first, last), access, site);
 		from += here;
 		bytes -= here;
 	}

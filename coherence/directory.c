@@ -154,7 +154,7 @@ void directory_freed(uintptr_t first, size_t bytes, bool freed)
 		uintptr_t last = (next < end ? next : end) - 1;
 		unsigned from = (unsigned)(at & (line_bytes - 1)) >> directory.granule_shift;
 		unsigned to = (unsigned)(last & (line_bytes - 1)) >> directory.granule_shift;
-		uint64_t granules = (~UINT64_C(0) >> (63 - (to - from))) << from;
+		uint64_t granules = directory_granules(from, to);
 
 		if (line && freed)
 			line->freed |= granules;

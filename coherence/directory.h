@@ -158,6 +158,12 @@ void directory_measure(void);
 /* Judges the misses that are still open. */
 void directory_close(void);
 
+/* A mask of the granules first to last. */
+static inline uint64_t directory_granules(unsigned first, unsigned last)
+{
+	return (~UINT64_C(0) >> (63 - (last - first))) << first;
+}
+
 /* Turns an address into the line's key and back into the address of the line's first byte. */
 uint64_t directory_key(uintptr_t address);
 uintptr_t directory_address(const struct line *line);

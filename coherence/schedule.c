@@ -24,7 +24,7 @@ __thread struct thread *self;
 
 static struct {
 	uint64_t random;
-	uint64_t order;                         /* of blocking */
+	uint64_t order; /* of blocking */
 	struct {
 		uint64_t step;
 		int64_t priority; /* that it gives: drawn, too */

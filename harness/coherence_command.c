@@ -22,6 +22,7 @@
 
 #include "build_info.h"
 #include "capacitor/cache.h"
+#include "coherence/coherence.h"
 #include "coherence/record.h"
 #include "harness/coherence_names.h"
 #include "harness/commands.h"
@@ -35,7 +36,6 @@
 #define LINES_SHOWN  20 /* of each record */
 #define FIELDS_SHOWN 40
 #define PRINTED      8 /* fields, of each implementation */
-#define THREADS_MAX  128
 
 static const char *const schedules[] = {"coop", "clock", "rand", "pct", NULL};
 static const char *const classes[] = {"true", "late", "false", "upgrade_true", "upgrade_false"};
@@ -100,7 +100,7 @@ static struct {
 	struct cell *cell;
 	size_t cells;
 	struct debuginfo *info;
-} study;
+} study = {.warmup = "2000"};
 
 static bool complain(const char *text)
 {
@@ -112,7 +112,7 @@ static bool read_option(int option, const char *value, char error[OPTIONS_ERROR_
 {
 	switch (option) {
 	case IMPL: return options_names("--impl", value, options_implementations(), &study.impl, error);
-	case THREADS: return options_numbers("--threads", value, 1, THREADS_MAX, &study.threads, error);
+	case THREADS: return options_numbers("--threads", value, 1, COHERENCE_THREADS_MAX, &study.threads, error);
 	case MIX: return options_mixes("--mix", value, &study.mix, error);
 	case COUNTERS: return options_names("--counters", value, options_counters(), &study.counters, error);
 	case POLICY: return options_names("--policy", value, options_policies(), &study.policy, error);
@@ -265,7 +265,7 @@ static _Noreturn void become(const struct cell *cell)
 	argue(arguments, &count, "--impl", cell->impl);
 	argue(arguments, &count, "--threads", threads);
 	argue(arguments, &count, "--operations", operations);
-	argue(arguments, &count, "--warmup", study.warmup ? study.warmup : "2000");
+	argue(arguments, &count, "--warmup", study.warmup);
 	argue(arguments, &count, "--mix", mix);
 	argue(arguments, &count, "--counters", cell->counters);
 	argue(arguments, &count, "--policy", cell->policy);
