@@ -26,6 +26,14 @@ static const struct {
 	{"probes", probes_command, "what the library's own measuring costs: the same points with and without it"},
 	{"c2c", c2c_command, "one point under perf c2c, where the hardware has it"},
 	{"stat", stat_command, "one point under perf stat, where the hardware has it"},
+	{"compare", compare_command, "two runs, or two implementations of one run: what changed, and whether it is sure"},
+	{"regress", regress_command, "the same grid again, interleaved with the baseline's build: is anything slower?"},
+	{"profile", profile_command, "where the time goes, what allocates, which lock is waited for, and what is slept on"},
+	{"asm", asm_command, "the machine code of an operation's hot path, with lines, weights, atomics and fences"},
+	{"timeline", timeline_command, "operations, waits, grace periods and evictions of each thread, as a trace to look at"},
+	{"alloc-check", alloc_check_command, "fail when get or delete allocates, or set more than once, naming the call site"},
+	{"codec", codec_command, "what encoding and decoding values costs, beside the cache"},
+	{"analyze", analyze_command, "what a run found, in order of what it costs: evidence, mechanism, what to do"},
 	{"tidy", tidy_command, "results in JSON to one table"},
 	{"report", report_command, "draw the plots and the report of a run again"},
 };
@@ -41,7 +49,7 @@ static void print_help(FILE *stream)
 		fprintf(stream, "  %-12s %s\n", commands[i].name, commands[i].summary);
 	fputs("\n"
 	      "capacitor SUBCOMMAND --help describes one. capacitor --version tells how this program was built.\n"
-	      "Exit status: 0; 1 when a run failed; 2 when an argument was wrong; 3 when this machine cannot (c2c, stat).\n",
+	      "Exit status: 0; 1 when a run failed; 2 when an argument was wrong; 3 when this machine cannot.\n",
 	      stream);
 }
 

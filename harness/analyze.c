@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdio.h>
+
+#include "harness/commands.h"
+
+int analyze_command(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	fputs("capacitor analyze: not yet\n", stderr);
+	return COMMAND_UNAVAILABLE;
+}
