@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "harness/analyze.h"
 #include "harness/coherence_chapter.h"
 #include "harness/commands.h"
 #include "harness/correctness.h"
@@ -113,6 +114,8 @@ static const char page_head[] =
 	"th,td{padding:.22rem .7rem;text-align:right;border-bottom:1px solid #e4e4e4;white-space:nowrap}\n"
 	"th{border-bottom:2px solid #888;font-weight:600}td.t,th.t{text-align:left}td.w{white-space:normal}\n"
 	"tr.over td{background:#f2f2f2;color:#555}.met{color:#00694f;font-weight:600}.missed{color:#a33c00;font-weight:600}\n"
+	"li.finding{margin:.9rem 0}li.finding p{margin:.2rem 0}li.finding dl{display:grid;grid-template-columns:6rem 1fr;"
+	"margin:0;font-size:.9rem}li.finding dt{color:#777}li.finding dd{margin:0}\n"
 	".wide{overflow-x:auto}.facts{font-size:.9rem;color:#444}.i{color:#777}summary{cursor:pointer;margin:.6rem 0}\n"
 	"@media print{details>*{display:block}h2{break-before:page}}\n</style>\n";
 
@@ -658,13 +661,15 @@ static bool write_page(struct page *page, const json_t *plan)
 		html_escaped(page->out, json_string_value(json_object_get(json_object_get(entry, "experiment"), "title")));
 		fputs("</a></li>\n", page->out);
 	}
-	fputs("<li><a href=\"#probes\">What the probes cost</a></li>\n<li><a href=\"#correctness\">Correctness</a></li>\n"
+	fputs("<li><a href=\"#advice\">What to improve</a></li>\n<li><a href=\"#probes\">What the probes cost</a></li>\n<li><a href=\"#correctness\">Correctness</a></li>\n"
 	      "<li><a href=\"#environment\">Environment</a></li>\n</ul></nav>\n", page->out);
 	write_verdicts(page, plan);
 	json_array_foreach(json_object_get(plan, "experiments"), index, entry)
 		if (!write_experiment(page, entry))
 			return false;
 	write_failures(page);
+	if (!analyze_write(page->out, page->root, page->folder, page->error))
+		return false;
 	if (!probes_write(page->out, page->root, page->folder, page->error))
 		return false;
 	correctness_write(page->out, page->correctness);
