@@ -100,6 +100,8 @@ static bool keep(struct evidence *evidence, const struct table *table, const cha
 	evidence->tables = grown;
 	grown[evidence->count] = (struct evidence_table){.kind = kind, .table = *table};
 	snprintf(grown[evidence->count].name, sizeof grown->name, "%.*s", (int)strcspn(name, "."), name);
+	if (strcmp(grown[evidence->count].name, "fields") == 0) /* in a folder of coherence's own: beside coherence.tsv */
+		strcpy(grown[evidence->count].name, "coherence");
 	snprintf(grown[evidence->count].file, sizeof grown->file, "%.250s", name);
 	evidence->count++;
 	return true;

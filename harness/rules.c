@@ -364,51 +364,69 @@ static void find_locked_hits(const struct rule *rule, const struct evidence *evi
 
 /* ---- Lines --------------------------------------------------------------------------------------------------------------- */
 
-/* The fields that such transactions were on, the worst first: those of `columns`, added up. */
-static void add_fields(struct finding *finding, const struct evidence *evidence, struct point_row cell, const char *const columns[])
+/* Of the schedules, clock estimates and coop counts: where there are both, the counts are looked at. */
+static bool is_exact(struct point_row row)
 {
-	static const char *const same[] = {"impl", "threads", "mix", "counters", "policy", "line_bytes", "shift_bytes", "schedule"};
-	double below = INFINITY;
+	struct point_row exact;
 
-	for (unsigned shown = 0; shown < 2; shown++) {
-		struct point_row most = {0};
-		double count = 0;
-
-		FOR_EACH(row, EVIDENCE_FIELDS) {
-			bool of_cell = strcmp(row.of->name, cell.of->name) == 0;
-			double sum = 0;
-
-			for (size_t i = 0; of_cell && i < sizeof same / sizeof same[0]; i++)
-				of_cell = row_is(row, same[i], row_text(cell, same[i]));
-			for (size_t i = 0; of_cell && columns[i]; i++)
-				sum += row_or(row, columns[i], 0);
-			if (sum > count && sum < below) {
-				count = sum;
-				most = row;
-			}
-		}
-		if (!most.of || (shown && count < 0.05 * below))
-			return;
-		below = count;
-		add_evidence(finding, "%s an operation: %s, by %s at %s", figure(count), row_text(most, "field"),
-		             row_text(most, "function"), row_text(most, "code"));
-	}
+	return row_is(row, "schedule", "coop") || !row_partner(row, "schedule", "coop", &exact);
 }
 
-/* What the observatory has to say of an implementation: the field with the most transactions, at the most cores. */
-static void add_worst_field(struct finding *finding, const struct evidence *evidence, struct point_row point)
+/* Is it a field of this cell? */
+static bool is_of_cell(struct point_row row, struct point_row cell)
 {
-	struct point_row worst = {0};
+	static const char *const same[] = {"impl", "threads", "mix", "counters", "policy", "line_bytes", "shift_bytes", "schedule"};
 
-	FOR_EACH(row, EVIDENCE_FIELDS)
+	for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
+		if (!row_is(row, same[i], row_text(cell, same[i])))
+			return false;
+	return strcmp(row.of->name, cell.of->name) == 0;
+}
+
+/* The two fields that most such transactions were on: those of `columns`, added up. */
+static void add_fields(struct finding *finding, const struct evidence *evidence, struct point_row cell, const char *const columns[])
+{
+	struct point_row most[2] = {{0}};
+	double count[2] = {0};
+
+	FOR_EACH(row, EVIDENCE_FIELDS) {
+		unsigned place = 2;
+		double sum = 0;
+
+		for (size_t i = 0; columns[i]; i++)
+			sum += row_or(row, columns[i], 0);
+		while (place > 0 && sum > count[place - 1])
+			place--;
+		if (place == 2 || !is_of_cell(row, cell))
+			continue;
+		if (place == 0) {
+			most[1] = most[0];
+			count[1] = count[0];
+		}
+		most[place] = row;
+		count[place] = sum;
+	}
+	for (unsigned i = 0; i < 2; i++)
+		if (most[i].of && count[i] >= 0.05 * count[0])
+			add_evidence(finding, "%s an operation: %s, by %s at %s", figure(count[i]), row_text(most[i], "field"),
+			             row_text(most[i], "function"), row_text(most[i], "code"));
+}
+
+/* What the observatory has to say of an implementation, at the most cores: the fields with the most transactions. */
+static void add_worst_fields(struct finding *finding, const struct evidence *evidence, struct point_row point)
+{
+	static const char *const columns[] = {"transactions", NULL};
+	struct point_row cell = {0};
+
+	FOR_EACH(row, EVIDENCE_COHERENCE)
 		if (row_is(row, "impl", row_text(point, "impl")) && row_is(row, "counters", row_text(point, "counters")) &&
-		    (!worst.of || threads_of(row) > threads_of(worst) ||
-		     (threads_of(row) == threads_of(worst) && row_or(row, "transactions", 0) > row_or(worst, "transactions", 0))))
-			worst = row;
-	if (worst.of)
-		add_evidence(finding, "on %g virtual cores, mix %s, most coherence transactions: %s an operation on %s, by %s at "
-		             "%s", threads_of(worst), row_text(worst, "mix"), figure(row_or(worst, "transactions", 0)),
-		             row_text(worst, "field"), row_text(worst, "function"), row_text(worst, "code"));
+		    row_is(row, "operation", "all") && is_exact(row) && (!cell.of || threads_of(row) > threads_of(cell)))
+			cell = row;
+	if (!cell.of || row_or(cell, "transactions", 0) <= 0)
+		return;
+	add_evidence(finding, "on %g virtual cores, mix %s: %s coherence transactions an operation, of which", threads_of(cell),
+	             row_text(cell, "mix"), figure(row_or(cell, "transactions", 0)));
+	add_fields(finding, evidence, cell, columns);
 }
 
 static void find_writes_on_hit(const struct rule *rule, const struct evidence *evidence, struct findings *findings)
@@ -420,7 +438,8 @@ static void find_writes_on_hit(const struct rule *rule, const struct evidence *e
 		double cycles = row_or(row, "cycles", 0), lost;
 		struct finding *finding;
 
-		if (!row_is(row, "operation", "get") || !is_get_only(row) || threads_of(row) < 2 || shared < rule->bound)
+		if (!row_is(row, "operation", "get") || !is_exact(row) || !is_get_only(row) || threads_of(row) < 2 ||
+		    shared < rule->bound)
 			continue;
 		lost = (row_or(row, "true", 0) + row_or(row, "late", 0)) * latency(row, "dirty") +
 		       row_or(row, "upgrade_true", 0) * latency(row, "upgrade");
@@ -444,7 +463,7 @@ static void find_false_sharing(const struct rule *rule, const struct evidence *e
 		double lost = misses * latency(row, "dirty") + upgrades * latency(row, "upgrade");
 		struct finding *finding;
 
-		if (!row_is(row, "operation", "get") || threads_of(row) < 2 || misses + upgrades < rule->bound)
+		if (!row_is(row, "operation", "get") || !is_exact(row) || threads_of(row) < 2 || misses + upgrades < rule->bound)
 			continue;
 		finding = report(findings, rule, about(row), row, cycles > 0 ? FINDING_ESTIMATED : FINDING_UNPRICED,
 		                 cycles > 0 ? fmin(lost / fmax(cycles, lost), 1) : misses + upgrades);
@@ -488,7 +507,7 @@ static void find_shared_counters(const struct rule *rule, const struct evidence 
 		struct point_row padded;
 		struct finding *finding;
 
-		if (!row_is(row, "operation", "get") || row_is(row, "counters", "padded") ||
+		if (!row_is(row, "operation", "get") || !is_exact(row) || row_is(row, "counters", "padded") ||
 		    !row_partner(row, "counters", "padded", &padded) ||
 		    count - row_or(padded, "transactions", 0) < 0.5 || cycles <= 0)
 			continue;
@@ -548,7 +567,7 @@ static void find_no_scaling(const struct rule *rule, const struct evidence *evid
 		add_evidence(finding, "one thread alone takes %s ns an operation, each of %g takes %s, of which %s wait for "
 		             "locks", figure(alone), threads_of(row), figure(time), figure(wait));
 		add_over_threads(finding, row, "ops_per_s", "/s");
-		add_worst_field(finding, evidence, row);
+		add_worst_fields(finding, evidence, row);
 	}
 }
 
