@@ -557,6 +557,12 @@ gate: $(BUILD)/capacitor coherence-subject ## coherence misses against the basel
 gate-controls: $(BUILD)/capacitor coherence-subject ## plant misses and see the gate turn red, naming the field
 	@mk/gate-controls
 
+.PHONY: alloc-check alloc-check-controls
+alloc-check: $(BUILD)/capacitor ## fail when get or delete allocates, or set more than once, naming the call site
+	@$(BUILD)/capacitor alloc-check $(ARGS)
+alloc-check-controls: $(BUILD)/capacitor ## plant allocations and see alloc-check name the function
+	@mk/alloc-check-controls
+
 .PHONY: clean
 clean: ## remove build/ (results/ stays)
 	rm -rf build

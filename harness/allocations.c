@@ -9,6 +9,7 @@
 #include "harness/allocations.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -26,6 +27,11 @@
 struct allocations allocations_now(void)
 {
 	return (struct allocations){0, 0};
+}
+
+void allocations_watch(const struct allocations_watcher *watcher)
+{
+	(void)watcher;
 }
 
 const char *allocations_unavailable(void)
@@ -53,13 +59,33 @@ void *pvalloc(size_t bytes);
 
 static _Thread_local struct allocations counted __attribute__((tls_model("initial-exec")));
 
+/* Written when no window is open; what it points to never changes and never goes away. */
+static _Atomic(const struct allocations_watcher *) watching;
+
 static void *count(void *block, size_t bytes)
 {
+	const struct allocations_watcher *watcher = atomic_load_explicit(&watching, memory_order_acquire);
+
 	if (block) {
 		counted.count++;
 		counted.bytes += bytes;
+		if (__builtin_expect(watcher != NULL, 0))
+			watcher->made(block, bytes);
 	}
 	return block;
+}
+
+static void tell_freed(void *block)
+{
+	const struct allocations_watcher *watcher = atomic_load_explicit(&watching, memory_order_acquire);
+
+	if (__builtin_expect(watcher != NULL, 0) && block && watcher->freed)
+		watcher->freed(block);
+}
+
+void allocations_watch(const struct allocations_watcher *watcher)
+{
+	atomic_store_explicit(&watching, watcher, memory_order_release);
 }
 
 REPLACES void *malloc(size_t bytes)
@@ -74,6 +100,7 @@ REPLACES void *calloc(size_t n, size_t bytes)
 
 REPLACES void *realloc(void *block, size_t bytes)
 {
+	tell_freed(block);
 	return count(__libc_realloc(block, bytes), bytes);
 }
 
@@ -85,6 +112,7 @@ REPLACES void *reallocarray(void *block, size_t n, size_t bytes)
 		errno = ENOMEM;
 		return NULL;
 	}
+	tell_freed(block);
 	return count(__libc_realloc(block, product), product);
 }
 
@@ -125,6 +153,7 @@ REPLACES void *pvalloc(size_t bytes)
 
 REPLACES void free(void *block)
 {
+	tell_freed(block);
 	__libc_free(block);
 }
 

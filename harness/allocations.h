@@ -13,6 +13,7 @@
 #ifndef HARNESS_ALLOCATIONS_H
 #define HARNESS_ALLOCATIONS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct allocations {
@@ -22,6 +23,19 @@ struct allocations {
 
 /* What the calling thread has allocated since it began. */
 struct allocations allocations_now(void);
+
+/*
+ * Who is told of every allocation and every free in the program, by the thread that does it: `made` right after, `freed` right
+ * before.
+ * Neither may allocate. A realloc is a free and then an allocation. While nobody is told, that costs a load and a test.
+ */
+struct allocations_watcher {
+	void (*made)(void *block, size_t bytes);
+	void (*freed)(void *block); /* NULL: not told */
+};
+
+/* NULL: nobody any more; whoever has begun to be told goes on to its end, so that a watcher has to live for ever. */
+void allocations_watch(const struct allocations_watcher *watcher);
 
 /* NULL where allocations are counted, else the reason why not. */
 const char *allocations_unavailable(void);

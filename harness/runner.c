@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "harness/futex.h"
+#include "harness/heap.h"
 
 /* ---- Runners ----------------------------------------------------------------------------------------------------- */
 
@@ -88,8 +89,12 @@ void runner_edge(void *argument, bool closes)
 	struct runner_run *run = argument;
 	struct lock_reading reading = {.run = run, .closes = closes};
 
+	if (closes)
+		heap_window(capacitor_cache_info(run->cache)->name, true);
 	capacitor_each_lock(run->cache, read_lock, &reading);
 	capacitor_stats(run->cache, closes ? &run->closed : &run->opened);
+	if (!closes)
+		heap_window(capacitor_cache_info(run->cache)->name, false);
 }
 
 struct runner *runner_enter(struct runner_run *run, struct team_member *member)
