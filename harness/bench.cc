@@ -33,6 +33,7 @@ extern "C" {
 #include "harness/commands.h"
 #include "harness/environment.h"
 #include "harness/results.h"
+#include "harness/steady.h"
 }
 
 namespace {
@@ -51,6 +52,8 @@ struct Progress {
 	// be had "unavailable:<implementation>:<metric>" and the reason.
 	std::map<std::string, std::string> context;
 
+	std::unique_ptr<steady_tally, void (*)(steady_tally *)> tally{steady_tally_new(), steady_tally_free};
+
 	// Points may lack a metric for different reasons.
 	void lack(const std::string &implementation, const std::string &name, const std::string &reason)
 	{
@@ -67,7 +70,7 @@ void measure(benchmark::State &state, const bench_session *session, size_t entry
              Progress *progress)
 {
 	metrics measured;
-	char error[BENCH_ERROR_BYTES] = "", locks[METRICS_LOCKS_BYTES];
+	char error[BENCH_ERROR_BYTES] = "", locks[METRICS_LOCKS_BYTES], disturbed[STEADY_BYTES];
 	bool done = false;
 
 	progress->entry = entry;
@@ -83,7 +86,9 @@ void measure(benchmark::State &state, const bench_session *session, size_t entry
 		return;
 	}
 	metrics_locks_text(&measured, locks);
-	state.SetLabel(locks);
+	steady_metrics(&measured, disturbed);
+	steady_add(progress->tally.get(), session->entries[entry].name, &measured);
+	state.SetLabel(std::string(locks) + (*locks && *disturbed ? "; " : "") + disturbed);
 	for (int i = 0; i < METRICS; i++) {
 		const char *name = metric_info(static_cast<metric>(i))->name;
 
@@ -441,6 +446,7 @@ int finish(const bench_session *session, const Flags &flags, const Reporter &rep
 		std::fprintf(stderr, "capacitor %s: standard output could not be written\n", session->command);
 		status = COMMAND_FAIL;
 	}
+	steady_print(stderr, progress.tally.get(), session->command);
 	if (progress.failed)
 		std::fprintf(stderr, "capacitor %s: runs that failed: %zu; the last: %s\n", session->command,
 		             progress.failed, progress.last_error.c_str());

@@ -26,6 +26,7 @@
 #include "harness/plan.h"
 #include "harness/probes.h"
 #include "harness/results.h"
+#include "harness/steady.h"
 #include "harness/table.h"
 #include "harness/tidy.h"
 #include "harness/verdict.h"
@@ -114,6 +115,8 @@ static const char page_head[] =
 	"th,td{padding:.22rem .7rem;text-align:right;border-bottom:1px solid #e4e4e4;white-space:nowrap}\n"
 	"th{border-bottom:2px solid #888;font-weight:600}td.t,th.t{text-align:left}td.w{white-space:normal}\n"
 	"tr.over td{background:#f2f2f2;color:#555}.met{color:#00694f;font-weight:600}.missed{color:#a33c00;font-weight:600}\n"
+	"p.trust{border:1px solid #bbb;border-left:4px solid #00694f;padding:.6rem .9rem;font-size:.95rem}\n"
+	"p.unsteady{border-left-color:#a33c00}\n"
 	"li.finding{margin:.9rem 0}li.finding p{margin:.2rem 0}li.finding dl{display:grid;grid-template-columns:6rem 1fr;"
 	"margin:0;font-size:.9rem}li.finding dt{color:#777}li.finding dd{margin:0}\n"
 	".wide{overflow-x:auto}.facts{font-size:.9rem;color:#444}.i{color:#777}summary{cursor:pointer;margin:.6rem 0}\n"
@@ -369,8 +372,11 @@ static void write_points(FILE *out, const struct table *table)
 		fprintf(out, "<th class=\"t\">%s</th>", columns[i]);
 	for (size_t i = 0; i < SHOWN; i++)
 		fprintf(out, "<th>%s</th>", shown[i]);
-	fputs("</tr>\n", out);
+	fputs("<th class=\"t\">steady</th></tr>\n", out);
 	for (size_t row = 0; row < table->rows; row++) {
+		char verdict[STEADY_BYTES];
+		bool steady = steady_row(table, row, verdict);
+
 		fputs(row_oversubscribed(table, row) ? "<tr class=\"over\">" : "<tr>", out);
 		for (size_t i = 0; i < parameters; i++) {
 			fputs("<td class=\"t\">", out);
@@ -379,9 +385,12 @@ static void write_points(FILE *out, const struct table *table)
 		}
 		for (size_t i = 0; i < SHOWN; i++)
 			write_median(out, table, row, shown[i]);
-		fputs("</tr>\n", out);
+		fprintf(out, "<td class=\"t%s\">", steady ? "" : " missed");
+		html_escaped(out, verdict);
+		fputs("</td></tr>\n", out);
 	}
-	fputs("</table></div><p class=\"facts\">Grey rows: more threads than cores.</p></details>\n", out);
+	fputs("</table></div><p class=\"facts\">Grey rows: more threads than cores. Steady: repetitions agree within a coefficient of "
+	      "variation of 5 %, and nothing else was seen to disturb them (steal, other load, throttling).</p></details>\n", out);
 }
 
 /* The best point of each implementation that keeps things and may be shared, with enough cores. */
@@ -574,6 +583,59 @@ static void write_verdicts(struct page *page, const json_t *plan)
 	      "the claimed order, fails when they lie apart the other way, and is undecided when they overlap.</p>\n", page->out);
 }
 
+/* How far the run is to be trusted, before anything else: points whose repetitions disagree, or that something disturbed. */
+static void write_trust(struct page *page, const json_t *plan)
+{
+	size_t points = 0, unsteady = 0, unknown = 0, index;
+	char worst[STEADY_BYTES] = "", where[128] = "";
+	double most = 0;
+	const json_t *entry;
+
+	json_array_foreach(json_object_get(plan, "experiments"), index, entry) {
+		const char *slug = json_string_value(json_object_get(entry, "slug"));
+		char path[RUN_PATH_BYTES], verdict[STEADY_BYTES];
+		struct table table;
+
+		snprintf(path, sizeof path, "%.3900s/%s.summary.tsv", page->folder, slug);
+		if (!table_load(&table, path))
+			continue;
+		for (size_t row = 0; row < table.rows && table_cell(&table, row, "ns_per_op"); row++) {
+			bool steady = steady_row(&table, row, verdict);
+			double variation = 0;
+
+			points++;
+			unsteady += !steady;
+			unknown += steady && !steady_known(&table, row);
+			table_number(&table, row, "ns_per_op_cv", &variation);
+			if (!steady && (!*worst || variation > most)) {
+				most = variation;
+				snprintf(worst, sizeof worst, "%s", verdict + strlen("no: "));
+				snprintf(where, sizeof where, "%.40s: %.30s, threads %.10s", slug, table_cell(&table, row, "impl"),
+				         table_cell(&table, row, "threads"));
+			}
+		}
+		table_free(&table);
+	}
+	if (points == 0)
+		return;
+	fprintf(page->out, "<p class=\"trust%s\"><b>How far to trust this run.</b> ", unsteady ? " unsteady" : "");
+	if (unsteady) {
+		fprintf(page->out,
+		        "%zu of %zu points are not steady: repetitions vary by more than 5 %%, or steal, other load or throttling "
+		        "was seen. The worst: ", unsteady, points);
+		html_escaped(page->out, where);
+		fputs(" (", page->out);
+		html_escaped(page->out, worst);
+		fputs("). Believe differences only where intervals lie apart, and no small ones. <code>capacitor doctor --fix</code> prints what "
+		      "could make this machine steadier.", page->out);
+	} else {
+		fprintf(page->out, "%zu of %zu points are steady.", points - unknown, points);
+	}
+	if (unknown)
+		fprintf(page->out, " Of %zu points there are too few repetitions to tell.", unknown);
+	fputs("</p>\n", page->out);
+}
+
 /* ---- The page ------------------------------------------------------------------------------------------------------ */
 
 static bool write_experiment(struct page *page, const json_t *entry)
@@ -651,6 +713,7 @@ static bool write_page(struct page *page, const json_t *plan)
 	html_escaped(page->out, json_string_value(json_object_get(page->environment, "cpu_model")));
 	fprintf(page->out, ", %lld cores</p>\n",
 	        (long long)json_integer_value(json_object_get(page->environment, "cores")));
+	write_trust(page, plan);
 	fputs("<p>Points are medians over repetitions. Bars are 95 % confidence intervals of the median where there are six "
 	      "repetitions or more, and smallest to largest where there are fewer (the column <code>coverage</code> of the tables "
 	      "says what that is worth). Each repetition ran in a fresh cache and a process of its own; repetitions are outermost, "

@@ -953,6 +953,25 @@ static void find_noise(const struct rule *rule, const struct evidence *evidence,
 	}
 }
 
+static void find_disturbed(const struct rule *rule, const struct evidence *evidence, struct findings *findings)
+{
+	FOR_EACH(row, EVIDENCE_POINTS) {
+		double steal = row_or(row, "steal_share", 0), load = row_or(row, "other_load", 0), throttles = row_or(row,
+		                                                                                                      "throttles",
+		                                                                                                      	0);
+		double resolved = rule->bound + 0.03 / fmax(row_or(row, "window_s", 1), 0.001);
+		struct finding *finding;
+
+		if (steal <= 0.01 && load <= resolved && throttles < 1)
+			continue;
+		finding = report(findings, rule, "the machine", row, FINDING_DOUBT, fmax(steal, fmax(load, throttles)));
+		if (finding)
+			add_evidence(finding,
+			             "while this was measured: steal %s %%, %s processors busy with something else, slowed down for "
+			             "heat %s times", figure(100 * steal), figure(load), figure(throttles));
+	}
+}
+
 static void find_few(const struct rule *rule, const struct evidence *evidence, struct findings *findings)
 {
 	FOR_EACH_CHOSEN(row, EVIDENCE_POINTS) {
@@ -1207,6 +1226,14 @@ const struct rule rules[] = {
 		.advice = "A quieter machine (capacitor doctor --fix prints how), longer windows, more repetitions; "
 		          "trust no difference below this.",
 		.verify = "capacitor doctor; capacitor bench --impl {impl} {point} --repetitions 10",
+	},
+	{
+		.name = "disturbed", .title = "did something else at the same time", .bound = 0.2,
+		.from = EVIDENCE_POINTS, .find = find_disturbed,
+		.when = "others kept %g processors busy (and what the window cannot resolve), took 1 % of the time, or heat slowed them down",
+		.mechanism = "Whoever else runs takes processors, caches and memory bandwidth, now and then.",
+		.advice = "Stop it, or wait; pin to isolated processors; compare only what was measured by turns.",
+		.verify = "capacitor doctor --fix",
 	},
 	{
 		.name = "few", .title = "was repeated too rarely", .bound = 6, .from = EVIDENCE_POINTS, .find = find_few,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "harness/futex.h"
 #include "harness/heap.h"
@@ -89,12 +90,16 @@ void runner_edge(void *argument, bool closes)
 	struct runner_run *run = argument;
 	struct lock_reading reading = {.run = run, .closes = closes};
 
-	if (closes)
+	if (closes) {
+		steady_read(&run->machine_closed);
 		heap_window(capacitor_cache_info(run->cache)->name, true);
+	}
 	capacitor_each_lock(run->cache, read_lock, &reading);
 	capacitor_stats(run->cache, closes ? &run->closed : &run->opened);
-	if (!closes)
+	if (!closes) {
 		heap_window(capacitor_cache_info(run->cache)->name, false);
+		steady_read(&run->machine_opened);
+	}
 }
 
 struct runner *runner_enter(struct runner_run *run, struct team_member *member)
@@ -129,11 +134,14 @@ static struct runner_note note(const struct runner *runner)
 {
 	struct allocations now = allocations_now();
 	struct rusage usage = {.ru_nvcsw = 0};
+	struct timespec processor = {0, 0};
 	struct runner_note noted;
 
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &processor);
 	getrusage(RUSAGE_THREAD, &usage);
 	noted = (struct runner_note){
 		.time_ns = latency_monotonic_ns(),
+		.processor_ns = (uint64_t)processor.tv_sec * 1000000000u + (uint64_t)processor.tv_nsec,
 		.voluntary_switches = usage.ru_nvcsw,
 		.involuntary_switches = usage.ru_nivcsw,
 		.futex_calls = runner->futex_counter < 0 ? 0 : futex_calls(runner->futex_counter),
@@ -241,6 +249,7 @@ static void report_latency(const struct runner_run *run, struct metrics *metrics
 static void report_threads(const struct runner_run *run, struct metrics *metrics)
 {
 	double operations = 0, allocations = 0, bytes = 0, voluntary = 0, involuntary = 0, time_s = 0;
+	double running_s = 0;
 
 	for (unsigned i = 0; i < run->threads; i++) {
 		const struct runner_note *opened = &run->runners[i].opened, *closed = &run->runners[i].closed;
@@ -251,7 +260,10 @@ static void report_threads(const struct runner_run *run, struct metrics *metrics
 		voluntary += (double)(closed->voluntary_switches - opened->voluntary_switches);
 		involuntary += (double)(closed->involuntary_switches - opened->involuntary_switches);
 		time_s += (double)(closed->time_ns - opened->time_ns) / 1e9 / run->threads;
+		running_s += (double)(closed->processor_ns - opened->processor_ns) / 1e9 / run->threads;
 	}
+	metrics_set(metrics, METRIC_ON_CPU_SHARE, running_s / time_s);
+	steady_report(&run->machine_opened, &run->machine_closed, metrics);
 	metrics_set(metrics, METRIC_VOLUNTARY_SWITCHES_PER_S, voluntary / time_s);
 	metrics_set(metrics, METRIC_INVOLUNTARY_SWITCHES_PER_S, involuntary / time_s);
 	if (allocations_unavailable()) {

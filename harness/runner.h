@@ -13,6 +13,7 @@
 #include "harness/allocations.h"
 #include "harness/latency.h"
 #include "harness/metrics.h"
+#include "harness/steady.h"
 #include "harness/team.h"
 #include "harness/workload.h"
 
@@ -31,7 +32,7 @@ _Static_assert(RUNNER_FOUND_BYTES + 1 == TEAM_COUNTS, "a team counts what a runn
 
 /* What a thread notes of itself. */
 struct runner_note {
-	uint64_t time_ns;
+	uint64_t time_ns, processor_ns; /* of the clock, and for which it was running */
 	uint64_t count[TEAM_COUNTS];
 	long voluntary_switches, involuntary_switches;
 	uint64_t futex_calls;
@@ -67,6 +68,7 @@ struct runner_run {
 	unsigned threads;
 	struct runner *runners;
 	struct capacitor_stats opened, closed;
+	struct steady_reading machine_opened, machine_closed;
 	struct runner_lock *locks; /* in the order of capacitor_each_lock */
 	size_t lock_count;
 	const char *futex_unavailable; /* NULL: futex calls are counted; runner_count_futexes changes it */

@@ -7,18 +7,20 @@ of order statistics: the tightest pair (k-th smallest, k-th largest) that covers
 binomial distribution (scipy.stats.binom). Fewer than six repetitions have no such pair: then it is smallest to largest, and
 the column `coverage` says what that is worth (5 repetitions: 0.9375; 3: 0.75; 1: 0).
 
-Columns: the parameters, repetitions, coverage, then for each metric its median, <metric>_low and <metric>_high. A metric that
-was unavailable keeps its text.
+Columns: the parameters, repetitions, coverage, then for each metric its median, <metric>_low and <metric>_high; behind those of
+ns_per_op its coefficient of variation, ns_per_op_cv, from three repetitions on. A metric that was unavailable keeps its text.
 """
 import csv
 import sys
 
 import numpy
 from scipy.stats import binom
+from scipy.stats import variation as scipy_variation
 
 PARAMETERS = ["experiment", "suite", "impl", "policy", "counters", "hash", "threads", "keys", "key_bytes", "value_bytes", "mix",
               "skew", "capacity_bytes", "trace", "partition"]
 CONFIDENCE = 0.95
+VARIED = ["ns_per_op"]  # metrics whose coefficient of variation is told
 
 
 def order_statistics(n):
@@ -35,6 +37,13 @@ def summarise(values):
     values = numpy.sort(values)
     low, high, _ = order_statistics(len(values))
     return numpy.median(values), values[low], values[high]
+
+
+def variation(values):
+    """The sample's standard deviation in parts of its mean; a reason where it would mean nothing."""
+    if len(values) < 3:
+        return "unavailable: fewer than 3 repetitions"
+    return f"{scipy_variation(values, ddof=1):.6g}"
 
 
 def is_number(text):
@@ -60,7 +69,8 @@ def main(path):
     out = csv.writer(sys.stdout, delimiter="\t", quoting=csv.QUOTE_NONE, escapechar=None, quotechar=None,
                      lineterminator="\n")
     out.writerow(parameters + ["repetitions", "coverage"] +
-                 [name for metric in metrics for name in (metric, metric + "_low", metric + "_high")])
+                 [name for metric in metrics for name in
+                  (metric, metric + "_low", metric + "_high", *([metric + "_cv"] if metric in VARIED else []))])
     for key, repetitions in points.items():
         cells = []
         for metric in metrics:
@@ -71,6 +81,8 @@ def main(path):
                 cells += [texts[0], "-", "-"]
             else:  # those that have it may be the lucky ones: no median of a part
                 cells += [f"{texts[0]} (in {len(texts)} of {len(repetitions)} repetitions)", "-", "-"]
+            if metric in VARIED:
+                cells.append("-" if texts else variation([float(row[metric]) for row in repetitions]))
         coverage = order_statistics(len(repetitions))[2]
         out.writerow(list(key) + [len(repetitions), f"{coverage:.4f}"] + cells)
 

@@ -35,6 +35,7 @@ static const char *const point[][2] = {
 	{"lock_wait_ns_per_op", "0"}, {"hottest_lock_share", "unavailable: no lock was waited for"}, {"room_wait_ns_per_op", "0"},
 	{"grace_period_ns", "10000"}, {"grace_periods_per_s", "100"}, {"involuntary_switches_per_s", "0"}, {"fairness", "1"},
 	{"table_rebuilds", "0"}, {"busy_per_op", "0"}, {"null_ns_per_op", "10"}, {"operations", "1e6"}, {"oversubscribed", "0"},
+	{"steal_share", "0"}, {"other_load", "0"}, {"throttles", "unavailable: x"}, {"window_s", "1"},
 	{NULL, NULL},
 };
 static const char *const coherence[][2] = {
@@ -180,6 +181,9 @@ static const struct {
 	 {{"x.summary.tsv", point, {"null_ns_per_op=40"}}}, {{"x.summary.tsv", point, {"impl=null null_ns_per_op=100"}}}},
 	{"noise", "is 18.0 %",
 	 {{"x.summary.tsv", point, {"ns_per_op_cv=0.18"}}}, {{"x.summary.tsv", point, {"ns_per_op_cv=0.03"}}}},
+	{"disturbed", "steal 5 %, 1.5 processors",
+	 {{"x.summary.tsv", point, {"steal_share=0.05 other_load=1.5"}}}, {{"x.summary.tsv", point,
+	 	{"steal_share=0.001 other_load=0.2"}}}},
 	{"few", "3 repetitions", {{"x.summary.tsv", point, {"repetitions=3"}}}, {{"x.summary.tsv", point, {"repetitions=6"}}}},
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))
