@@ -20,6 +20,7 @@
 #include "harness/commands.h"
 #include "harness/doctor.h"
 #include "harness/environment.h"
+#include "harness/steady.h"
 
 #define TEXT_BYTES 512
 
@@ -28,6 +29,9 @@
 #define STEAL_PERCENT_MAX  1.0
 #define CLOCK_READ_NS_MAX  100.0
 #define LOAD_MAX           0.5
+#define JITTER_PERCENT_MAX 1.0
+#define JITTER_NS_MAX      1e6
+#define JITTER_S           0.2
 #define AVAILABLE_BYTES_MIN ((uint64_t)2 << 30)
 
 enum verdict { OK, WARN, NO };
@@ -38,6 +42,8 @@ struct check {
 	char value[TEXT_BYTES];
 	char reason[TEXT_BYTES];
 	char change[TEXT_BYTES];
+	char fix[TEXT_BYTES]; /* a command for the shell that changes it; "": there is none */
+	char undo[TEXT_BYTES];
 };
 
 /* ---- Reading items ----------------------------------------------------------------------------------------------- */
@@ -100,6 +106,20 @@ static void judge(struct check *check, enum verdict verdict, const char *reason,
 	check->verdict = verdict;
 	snprintf(check->reason, sizeof(check->reason), "%s", reason);
 	snprintf(check->change, sizeof(check->change), "%s", change);
+}
+
+/* The command that changes it, and the one that puts it back; %s in either is `was`. For a check that found fault. */
+static void command(struct check *check, const char *fix, const char *undo, const char *was)
+{
+	const char *at = strstr(undo, "%s");
+
+	if (check->verdict == OK)
+		return;
+	snprintf(check->fix, sizeof(check->fix), "%s", fix);
+	if (at)
+		snprintf(check->undo, sizeof(check->undo), "%.*s%.100s%s", (int)(at - undo), undo, was, at + 2);
+	else
+		snprintf(check->undo, sizeof(check->undo), "%s", undo);
 }
 
 /* The value is the item's text; where it is unavailable, the verdict is no, the reason is the item's, and true. */
@@ -180,6 +200,9 @@ static void check_smt(const json_t *items, struct check *check)
 		      "two threads of one core share its caches and units: scaling bends at the number of cores",
 		      "read points up to the number of cores apart, or: "
 		      "echo off > /sys/devices/system/cpu/smt/control");
+	if (check->verdict == WARN)
+		command(check, "echo off | sudo tee /sys/devices/system/cpu/smt/control",
+		        "echo on | sudo tee /sys/devices/system/cpu/smt/control", "");
 }
 
 static void check_governor(const json_t *items, struct check *check)
@@ -190,6 +213,12 @@ static void check_governor(const json_t *items, struct check *check)
 	    strcmp(text_of(items, "governor"), "performance") != 0)
 		judge(check, WARN, "the clock follows the load: the first points of a run are slower",
 		      "cpupower frequency-set -g performance");
+	if (check->verdict == WARN && strcspn(text_of(items, "governor"), ", ") > 0) {
+		char first[32];
+
+		snprintf(first, sizeof(first), "%.*s", (int)strcspn(text_of(items, "governor"), ", "), text_of(items, "governor"));
+		command(check, "sudo cpupower frequency-set -g performance", "sudo cpupower frequency-set -g %s", first);
+	}
 }
 
 static void check_turbo(const json_t *items, struct check *check)
@@ -200,6 +229,11 @@ static void check_turbo(const json_t *items, struct check *check)
 		judge(check, WARN, "few busy cores run at a higher clock than many: scaling looks worse than it is",
 		      "echo 1 > /sys/devices/system/cpu/intel_pstate/no_turbo, or "
 		      "echo 0 > /sys/devices/system/cpu/cpufreq/boost");
+	if (check->verdict == WARN)
+		command(check,
+		        "if [ -e /sys/devices/system/cpu/intel_pstate/no_turbo ]; then echo 1 | sudo tee "
+		        "/sys/devices/system/cpu/intel_pstate/no_turbo; else echo 0 | sudo tee /sys/devices/system/cpu/cpufreq/boost; fi",
+		        "the same with 0 for 1, and 1 for 0", "");
 }
 
 static void check_huge_pages(const json_t *items, struct check *check)
@@ -216,6 +250,8 @@ static void check_huge_pages(const json_t *items, struct check *check)
 		judge(check, WARN,
 		      "the kernel merges pages when it likes, also inside a measurement, and for every implementation",
 		      "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled");
+	command(check, "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled",
+	        "echo %s | sudo tee /sys/kernel/mm/transparent_hugepage/enabled", choice);
 }
 
 static void check_aslr(const json_t *items, struct check *check)
@@ -285,6 +321,8 @@ static void check_load(const json_t *items, struct check *check)
 	else if ((knows_busy && busy > BUSY_PERCENT_MAX) || (knows_load && load > LOAD_MAX))
 		judge(check, WARN, "others compete for processors and caches, now or a minute ago",
 		      "stop them, or wait until they are done");
+	if (check->verdict == WARN)
+		command(check, "ps -eo pcpu,pid,comm --sort=-pcpu | head", "it only shows who runs", "");
 }
 
 static void check_steal(const json_t *items, struct check *check)
@@ -327,6 +365,57 @@ static void check_clock(const json_t *items, struct check *check)
 		judge(check, WARN, "each latency sample costs two readings: latencies of cache hits drown in them",
 		      "choose the time stamp counter where it is stable: echo tsc > "
 		      "/sys/devices/system/clocksource/clocksource0/current_clocksource");
+	command(check, "echo tsc | sudo tee /sys/devices/system/clocksource/clocksource0/current_clocksource",
+	        "echo %s | sudo tee /sys/devices/system/clocksource/clocksource0/current_clocksource", text_of(items,
+		                                                                                               "clock_source"));
+}
+
+/* Looked at now, by the doctor only: results have what happened while they were measured. */
+static void check_jitter(const json_t *items, struct check *check)
+{
+	char isolated[TEXT_BYTES];
+	double lost, longest;
+
+	if (!number_of(items, "jitter_lost_percent", &lost) || !number_of(items, "jitter_longest_ns", &longest)) {
+		value(check, "not looked at");
+		return;
+	}
+	value(check, "%.2g %% of the time a spinning thread did not run, at most %.3g ms at a time; isolated processors: %s", lost,
+	      longest / 1e6, shown(items, "isolated_cpus", isolated, sizeof(isolated)));
+	if (lost > JITTER_PERCENT_MAX || longest > JITTER_NS_MAX)
+		judge(check, WARN,
+		      "threads are taken off their processors: who holds a lock then keeps all others waiting, and tails grow",
+		      "stop other load; on a machine of your own, keep the system off some processors by the kernel's command line: "
+		      "isolcpus=1-N nohz_full=1-N rcu_nocbs=1-N, and pin there (taskset -c 1-N)");
+}
+
+static void check_throttling(const json_t *items, struct check *check)
+{
+	double count;
+
+	if (!number_of(items, "throttles_since_boot", &count)) {
+		value(check, "this machine does not say");
+		return;
+	}
+	value(check, "%.0f times since boot", count);
+	if (count > 0)
+		judge(check, WARN, "processors were slowed down for their heat: the longer a run, the slower it gets",
+		      "better cooling, or a lower fixed clock: cpupower frequency-set -u");
+}
+
+static void check_numa_balancing(const json_t *items, struct check *check)
+{
+	double on, nodes;
+
+	value(check, "%s", is_unavailable(items, "numa_balancing") ? "not in this kernel" : "off");
+	if (!number_of(items, "numa_balancing", &on) || on == 0)
+		return;
+	value(check, "on");
+	if (number_of(items, "numa_nodes", &nodes) && nodes > 1) {
+		judge(check, WARN, "the kernel unmaps pages to see who uses them, and moves them, in the middle of a measurement",
+		      "sysctl kernel.numa_balancing=0");
+		command(check, "sudo sysctl kernel.numa_balancing=0", "sudo sysctl kernel.numa_balancing=1", "");
+	}
 }
 
 static void check_membarrier(const json_t *items, struct check *check)
@@ -349,9 +438,11 @@ static void check_memory(const json_t *items, struct check *check)
 	    (number_of(items, "memory_limit_bytes", &limit) && limit < (double)AVAILABLE_BYTES_MIN))
 		judge(check, WARN, "below 2 GiB: large capacities and large traces do not fit",
 		      "free memory, or use --tier smoke");
-	else if (number_of(items, "swap_used_bytes", &swapped) && swapped > 0)
+	else if (number_of(items, "swap_used_bytes", &swapped) && swapped > 0) {
 		judge(check, WARN, "some memory is swapped out: page faults go to a disk",
 		      "swapoff -a, or free memory");
+		command(check, "sudo swapoff -a", "sudo swapon -a", "");
+	}
 }
 
 static const struct {
@@ -367,6 +458,9 @@ static const struct {
 	{"turbo", check_turbo},
 	{"load", check_load},
 	{"steal", check_steal},
+	{"jitter", check_jitter},
+	{"throttling", check_throttling},
+	{"numa balancing", check_numa_balancing},
 	{"memory", check_memory},
 	{"huge pages", check_huge_pages},
 	{"aslr", check_aslr},
@@ -394,6 +488,10 @@ json_t *doctor_checks(const json_t *environment)
 			json_object_set_new(result, "reason", json_string(check.reason));
 			json_object_set_new(result, "change", json_string(check.change));
 		}
+		if (*check.fix) {
+			json_object_set_new(result, "fix", json_string(check.fix));
+			json_object_set_new(result, "undo", json_string(check.undo));
+		}
 		if (json_array_append_new(results, result) != 0) {
 			json_decref(results);
 			return NULL;
@@ -405,7 +503,7 @@ json_t *doctor_checks(const json_t *environment)
 /* ---- The command ------------------------------------------------------------------------------------------------- */
 
 static const char help[] =
-	"usage: capacitor doctor [--json]\n"
+	"usage: capacitor doctor [--fix | --json]\n"
 	"\n"
 	"Says what this machine can measure, what it cannot and why, and what to change. A line per item:\n"
 	"\n"
@@ -413,6 +511,8 @@ static const char help[] =
 	"  warn  item: value - what it does to measurements - what to change\n"
 	"  no    item: value - why it cannot be measured or known - what to change\n"
 	"\n"
+	"  --fix    a script for the shell instead, with what would make this machine steadier, and how to undo each: read it, then\n"
+	"           run what you want. Nothing is run by capacitor\n"
 	"  --json   all of it as one JSON object: checks, and the whole environment as results record it\n"
 	"  --help   this text\n"
 	"\n"
@@ -436,6 +536,54 @@ static void print_text(const json_t *results)
 	printf("%zu ok, %zu warn, %zu no\n", count[OK], count[WARN], count[NO]);
 }
 
+/* Text as comments, so that a newline in it cannot become a command. */
+static void print_comment(const char *label, const char *text)
+{
+	printf("# %s", label);
+	for (; *text; text++)
+		putchar((unsigned char)*text < ' ' ? ' ' : *text);
+	putchar('\n');
+}
+
+static void print_fixes(const json_t *results)
+{
+	size_t fixes = 0, i;
+	json_t *result;
+
+	puts("#!/bin/sh\n# What would make this machine steadier for measuring, by `capacitor doctor --fix`. Read it, then run what you want:\n"
+	     "# each command is a line of its own. Nothing was run.");
+	json_array_foreach(results, i, result) {
+		if (strcmp(text_of(result, "verdict"), verdicts[WARN]) != 0 && !*text_of(result, "fix"))
+			continue;
+		putchar('\n');
+		printf("# %s: %s\n", text_of(result, "item"), text_of(result, "value"));
+		print_comment("why: ", text_of(result, "reason"));
+		if (*text_of(result, "fix")) {
+			puts(text_of(result, "fix"));
+			print_comment("undo: ", text_of(result, "undo"));
+			fixes++;
+		} else {
+			print_comment("no command: ", text_of(result, "change"));
+		}
+	}
+	printf("\n# %zu commands\n", fixes);
+}
+
+/* What only the doctor looks at: it takes a moment. */
+static void look_closer(json_t *items)
+{
+	struct steady_reading reading;
+	double lost, longest;
+
+	if (steady_jitter(JITTER_S, &lost, &longest)) {
+		json_object_set_new(items, "jitter_lost_percent", json_real(100 * lost));
+		json_object_set_new(items, "jitter_longest_ns", json_real(longest));
+	}
+	steady_read(&reading);
+	if (reading.knows_throttles)
+		json_object_set_new(items, "throttles_since_boot", json_integer((json_int_t)reading.throttles));
+}
+
 static void print_json(const json_t *results, const json_t *items)
 {
 	json_t *whole = json_pack("{s:O, s:O}", "checks", results, "environment", items);
@@ -447,7 +595,7 @@ static void print_json(const json_t *results, const json_t *items)
 
 int doctor_command(int argc, char **argv)
 {
-	bool json = false;
+	bool json = false, fix = false;
 	json_t *items, *results;
 
 	for (int i = 1; i < argc; i++) {
@@ -455,14 +603,20 @@ int doctor_command(int argc, char **argv)
 			fputs(help, stdout);
 			return COMMAND_OK;
 		}
-		if (strcmp(argv[i], "--json") != 0) {
-			fprintf(stderr, "capacitor doctor: '%s' is no argument of it; allowed are --json and --help\n",
+		if (strcmp(argv[i], "--json") != 0 && strcmp(argv[i], "--fix") != 0) {
+			fprintf(stderr, "capacitor doctor: '%s' is no argument of it; allowed are --fix, --json and --help\n",
 			        argv[i]);
 			return COMMAND_USAGE;
 		}
-		json = true;
+		*(strcmp(argv[i], "--fix") == 0 ? &fix : &json) = true;
+	}
+	if (json && fix) {
+		fprintf(stderr, "capacitor doctor: --fix and --json are two ways to say it: give one\n");
+		return COMMAND_USAGE;
 	}
 	items = environment_json();
+	if (items)
+		look_closer(items);
 	results = items ? doctor_checks(items) : NULL;
 	if (!results) {
 		fprintf(stderr, "capacitor doctor: no memory\n");
@@ -471,6 +625,8 @@ int doctor_command(int argc, char **argv)
 	}
 	if (json)
 		print_json(results, items);
+	else if (fix)
+		print_fixes(results);
 	else
 		print_text(results);
 	json_decref(results);

@@ -7,7 +7,7 @@
 
 /*
  * Judges an environment (environment_json). An array of objects with item, verdict ("ok", "warn", "no"), value and,
- * where the verdict is not ok, reason and change. NULL: no memory.
+ * where the verdict is not ok, reason and change; where a command can change it, fix and undo. NULL: no memory.
  */
 json_t *doctor_checks(const json_t *environment);
 

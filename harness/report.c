@@ -21,6 +21,7 @@
 #include "harness/coherence_chapter.h"
 #include "harness/commands.h"
 #include "harness/correctness.h"
+#include "harness/doctor.h"
 #include "harness/html.h"
 #include "harness/options.h"
 #include "harness/plan.h"
@@ -583,6 +584,27 @@ static void write_verdicts(struct page *page, const json_t *plan)
 	      "the claimed order, fails when they lie apart the other way, and is undecided when they overlap.</p>\n", page->out);
 }
 
+/* What the doctor has to say of the machine, by item: results name the environment that they were made in. */
+static void write_machine(struct page *page)
+{
+	json_t *checks = doctor_checks(page->environment), *check;
+	size_t index;
+	bool begun = false;
+
+	json_array_foreach(checks, index, check) {
+		if (strcmp(json_string_value(json_object_get(check, "verdict")), "warn") != 0)
+			continue;
+		fputs(begun ? "; " : " The doctor's remarks on the machine: ", page->out);
+		html_escaped(page->out, json_string_value(json_object_get(check, "item")));
+		fputs(" (", page->out);
+		html_escaped(page->out, json_string_value(json_object_get(check, "value")));
+		fputs(")", page->out);
+		begun = true;
+	}
+	fputs(begun ? "." : "", page->out);
+	json_decref(checks);
+}
+
 /* How far the run is to be trusted, before anything else: points whose repetitions disagree, or that something disturbed. */
 static void write_trust(struct page *page, const json_t *plan)
 {
@@ -631,6 +653,7 @@ static void write_trust(struct page *page, const json_t *plan)
 	} else {
 		fprintf(page->out, "%zu of %zu points are steady.", points - unknown, points);
 	}
+	write_machine(page);
 	if (unknown)
 		fprintf(page->out, " Of %zu points there are too few repetitions to tell.", unknown);
 	fputs("</p>\n", page->out);

@@ -143,7 +143,8 @@ static const char healthy[] =
 	" 'busy_percent': 1.0, 'steal_percent': 0.0, 'steal_since_boot_percent': 0.0, 'clock_source': 'tsc',"
 	" 'clock_read_ns': 20.0, 'pmu': 'available', 'membarrier': 'available', 'benchmark_version': '1.7.1',"
 	" 'benchmark_build_type': 'release', 'build_configuration': 'release', 'compiler': 'gcc',"
-	" 'git_commit': '0123456789ab', 'git_dirty': 'no'}";
+	" 'git_commit': '0123456789ab', 'git_dirty': 'no', 'isolated_cpus': '1-7', 'numa_balancing': 0,"
+	" 'jitter_lost_percent': 0.1, 'jitter_longest_ns': 50000.0, 'throttles_since_boot': 0}";
 
 static json_t *from_single_quotes(const char *text)
 {
@@ -226,6 +227,10 @@ static void test_doctor_finds_each_fault(void **state)
 		{"benchmark_build_type", "'debug'", "libbenchmark", "warn", "debug build"},
 		{"benchmark_build_type", "'unavailable: untold'", "libbenchmark", "no", "untold"},
 		{"build_configuration", "'asan'", "build", "warn", "make CONF=release"},
+		{"jitter_lost_percent", "4.0", "jitter", "warn", "isolcpus"},
+		{"jitter_longest_ns", "5e6", "jitter", "warn", "taken off"},
+		{"throttles_since_boot", "7", "throttling", "warn", "heat"},
+		{"numa_balancing", "1", "numa balancing", "ok", "on"},
 		{"git_dirty", "'yes'", "commit", "warn", "commit, then build"},
 		{"git_dirty", "'unknown'", "commit", "no", "git clone"},
 	};
@@ -246,13 +251,48 @@ static void test_doctor_finds_each_fault(void **state)
 			if (!meant)
 				continue;
 			found++;
-			assert_true(*part(result, "reason") != '\0' && *part(result, "change") != '\0');
+			assert_true(strcmp(faults[f].verdict, "ok") == 0 ||
+			            (*part(result, "reason") != '\0' && *part(result, "change") != '\0'));
 			if (!strstr(part(result, "reason"), faults[f].words) &&
 			    !strstr(part(result, "change"), faults[f].words) &&
 			    !strstr(part(result, "value"), faults[f].words))
 				fail_msg("%s = %s: nothing says %s", faults[f].key, faults[f].value, faults[f].words);
 		}
 		assert_int_equal(found, 1);
+		json_decref(results);
+		json_decref(items);
+	}
+}
+
+/* The command that changes what was found, and the one that puts back what was there before. */
+static void test_doctor_knows_commands(void **state)
+{
+	static const struct {
+		const char *key, *value, *item, *fix, *undo;
+	} faults[] = {
+		{"governor", "'powersave, performance'", "governor", "sudo cpupower frequency-set -g performance",
+		 "sudo cpupower frequency-set -g powersave"},
+		{"smt", "'on: 16 hardware threads on 8 cores'", "smt", "echo off | sudo tee /sys/devices/system/cpu/smt/control",
+		 "echo on | sudo tee /sys/devices/system/cpu/smt/control"},
+		{"transparent_huge_pages", "'always'", "huge pages",
+		 "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled",
+		 "echo always | sudo tee /sys/kernel/mm/transparent_hugepage/enabled"},
+		{"swap_used_bytes", "4096", "memory", "sudo swapoff -a", "sudo swapon -a"},
+	};
+
+	(void)state;
+	for (size_t f = 0; f < sizeof(faults) / sizeof(faults[0]); f++) {
+		json_t *items = from_single_quotes(healthy), *results, *result;
+		size_t i;
+
+		json_object_set_new(items, faults[f].key, from_single_quotes(faults[f].value));
+		results = doctor_checks(items);
+		json_array_foreach(results, i, result) {
+			bool meant = strcmp(part(result, "item"), faults[f].item) == 0;
+
+			assert_string_equal(part(result, "fix"), meant ? faults[f].fix : "");
+			assert_string_equal(part(result, "undo"), meant ? faults[f].undo : "");
+		}
 		json_decref(results);
 		json_decref(items);
 	}
@@ -283,7 +323,7 @@ static char *run_doctor(int argc, char **argv, int *status)
 
 static void test_doctor_command(void **state)
 {
-	char name[] = "doctor", json[] = "--json", wrong[] = "--jsn";
+	char name[] = "doctor", json[] = "--json", wrong[] = "--jsn", fix[] = "--fix", *as_script[] = {name, fix, NULL};
 	char *plain[] = {name, NULL}, *as_json[] = {name, json, NULL}, *misspelt[] = {name, wrong, NULL};
 	char *text;
 	json_t *whole;
@@ -307,6 +347,11 @@ static void test_doctor_command(void **state)
 	assert_int_equal(status, 2);
 	assert_string_equal(text, "");
 	free(text);
+	text = run_doctor(2, as_script, &status);
+	assert_int_equal(status, 0);
+	assert_memory_equal(text, "#!/bin/sh\n", 10);
+	assert_non_null(strstr(text, " commands\n"));
+	free(text);
 }
 
 int main(void)
@@ -318,6 +363,7 @@ int main(void)
 		cmocka_unit_test(test_affinity_is_seen),
 		cmocka_unit_test(test_doctor_finds_no_fault),
 		cmocka_unit_test(test_doctor_finds_each_fault),
+		cmocka_unit_test(test_doctor_knows_commands),
 		cmocka_unit_test(test_doctor_command),
 	};
 
