@@ -24,7 +24,6 @@ static const struct {
 	const char *text;
 } kinds[] = {
 	{EVIDENCE_POINTS, {"impl", "ns_per_op", "ns_per_op_low", "repetitions"}, "measured points"},
-	{EVIDENCE_CODEC, {"codec", "record", "operation", "ns_per_op_low"}, "codecs"},
 	{EVIDENCE_COHERENCE, {"impl", "operation", "upgrade_false", "cold"}, "coherence per operation"},
 	{EVIDENCE_FIELDS, {"impl", "field", "function", "upgrade_false"}, "coherence by field"},
 	{EVIDENCE_SIMULATED, {"source", "policy", "capacity_bytes", "hit_ratio"}, "simulated hit ratios"},
@@ -41,7 +40,7 @@ const char *evidence_text(enum evidence_kind kind)
 	for (size_t i = 0; i < KINDS; i++)
 		if (kinds[i].kind == kind)
 			return kinds[i].text;
-	return "unknown";
+	return "codecs";
 }
 
 static bool has_column(const struct table *table, const char *column)
@@ -52,6 +51,12 @@ static bool has_column(const struct table *table, const char *column)
 	return false;
 }
 
+/* Its columns are those of measured points. */
+static bool is_of_codecs(const struct table *table)
+{
+	return table->rows > 0 && has_column(table, "codec_share") && strcmp(table_cell(table, 0, "codec"), "-") != 0;
+}
+
 static bool find_kind(const struct table *table, enum evidence_kind *kind)
 {
 	for (size_t i = 0; i < KINDS; i++) {
@@ -60,7 +65,7 @@ static bool find_kind(const struct table *table, enum evidence_kind *kind)
 		while (column < 4 && kinds[i].columns[column] && has_column(table, kinds[i].columns[column]))
 			column++;
 		if (column == 4 || !kinds[i].columns[column]) {
-			*kind = kinds[i].kind;
+			*kind = is_of_codecs(table) ? EVIDENCE_CODEC : kinds[i].kind;
 			return true;
 		}
 	}

@@ -605,6 +605,16 @@ static void write_machine(struct page *page)
 	json_decref(checks);
 }
 
+/* "threads: rcu, threads 4", "codec: json, decode". */
+static void name_point(const struct table *table, size_t row, const char *slug, char text[128])
+{
+	const char *codec = table_cell(table, row, "codec");
+	bool is_codec = codec && strcmp(codec, "-") != 0;
+
+	snprintf(text, 128, "%.40s: %.30s, %s%.20s", slug, is_codec ? codec : table_cell(table, row, "impl"),
+	         is_codec ? "" : "threads ", table_cell(table, row, is_codec ? "operation" : "threads"));
+}
+
 /* How far the run is to be trusted, before anything else: points whose repetitions disagree, or that something disturbed. */
 static void write_trust(struct page *page, const json_t *plan)
 {
@@ -632,8 +642,7 @@ static void write_trust(struct page *page, const json_t *plan)
 			if (!steady && (!*worst || variation > most)) {
 				most = variation;
 				snprintf(worst, sizeof worst, "%s", verdict + strlen("no: "));
-				snprintf(where, sizeof where, "%.40s: %.30s, threads %.10s", slug, table_cell(&table, row, "impl"),
-				         table_cell(&table, row, "threads"));
+				name_point(&table, row, slug, where);
 			}
 		}
 		table_free(&table);
