@@ -10,6 +10,7 @@
 
 #include "harness/futex.h"
 #include "harness/heap.h"
+#include "harness/profile_window.h"
 
 /* ---- Runners ----------------------------------------------------------------------------------------------------- */
 
@@ -85,6 +86,15 @@ static bool read_lock(void *context, const struct capacitor_lock *lock)
 	return true;
 }
 
+/* What profiles, where that was asked for: on for just the window. */
+static void watch(const struct runner_run *run, bool closes)
+{
+	const char *implementation = capacitor_cache_info(run->cache)->name;
+
+	heap_window(implementation, closes);
+	profile_window(implementation, closes);
+}
+
 void runner_edge(void *argument, bool closes)
 {
 	struct runner_run *run = argument;
@@ -92,12 +102,12 @@ void runner_edge(void *argument, bool closes)
 
 	if (closes) {
 		steady_read(&run->machine_closed);
-		heap_window(capacitor_cache_info(run->cache)->name, true);
+		watch(run, true);
 	}
 	capacitor_each_lock(run->cache, read_lock, &reading);
 	capacitor_stats(run->cache, closes ? &run->closed : &run->opened);
 	if (!closes) {
-		heap_window(capacitor_cache_info(run->cache)->name, false);
+		watch(run, false);
 		steady_read(&run->machine_opened);
 	}
 }
