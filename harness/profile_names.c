@@ -99,24 +99,34 @@ static struct object *object_of(struct names *names, const char *path)
 
 /* ---- Names ------------------------------------------------------------------------------------------------------- */
 
-/* set.isra.0 and set are one function to who reads, and so are syscall@@GLIBC_2.2.5 and syscall. */
+/* set.isra.0 and set are one function to who reads, and so are syscall@@GLIBC_2.2.5 and syscall, __GI___clone3 and clone3. */
 static const char *plain(struct names *names, const char *name)
 {
-	size_t length = strcspn(name + 1, ".@") + 1;
+	const char *whole = name;
+	size_t length;
 	char **larger, *text;
 
-	if (name[length] == '\0' || strchr(name, ' '))
+	if (strchr(name, ' ') || strncmp(name, "_Z", 2) == 0)
+		return name;
+	if (strncmp(name, "__GI_", 5) == 0)
+		name += 5;
+	while (name[0] == '_' && name[1] == '_')
+		name += 1 + (name[2] != '_');
+	length = strcspn(name, ".@");
+	if (length == 0)
+		return whole;
+	if (name[length] == '\0')
 		return name;
 	for (size_t i = 0; i < names->text_count; i++)
 		if (strncmp(names->texts[i], name, length) == 0 && names->texts[i][length] == '\0')
 			return names->texts[i];
 	larger = realloc(names->texts, (names->text_count + 1) * sizeof *larger);
 	if (!larger)
-		return name;
+		return whole;
 	names->texts = larger;
 	text = strndup(name, length);
 	if (!text)
-		return name;
+		return whole;
 	return names->texts[names->text_count++] = text;
 }
 

@@ -14,7 +14,7 @@ struct function {
 	char *name, *file;
 	size_t index;
 	uint64_t seen; /* the last stack that counted it */
-	double self, total;
+	double self, total, code;
 };
 
 /* A line of a function. */
@@ -189,7 +189,8 @@ static void weigh(const struct record *record, double weight, uint64_t number)
 	record->frame[0]->function->self += weight;
 }
 
-bool stacks_add(struct stacks *stacks, const struct debuginfo_frame *frames, size_t depth, double weight)
+/* `inlined`: so many of the innermost frames were inlined into the one behind them. */
+static bool add(struct stacks *stacks, const struct debuginfo_frame *frames, size_t depth, double weight, size_t inlined)
 {
 	static uint64_t number; /* of stacks, whichever they belong to */
 	struct record *record;
@@ -218,7 +219,14 @@ bool stacks_add(struct stacks *stacks, const struct debuginfo_frame *frames, siz
 	record->weight += weight;
 	stacks->total += weight;
 	weigh(record, weight, ++number);
+	if (inlined < depth)
+		record->frame[inlined]->function->code += weight;
 	return true;
+}
+
+bool stacks_add(struct stacks *stacks, const struct debuginfo_frame *frames, size_t depth, double weight)
+{
+	return add(stacks, frames, depth, weight, depth);
 }
 
 bool stacks_add_samples(struct stacks *stacks, const struct samples *samples, struct names *names)
@@ -228,7 +236,7 @@ bool stacks_add_samples(struct stacks *stacks, const struct samples *samples, st
 
 	for (size_t i = 0; i < samples->stack_count; i++) {
 		const struct samples_stack *stack = &samples->stacks[i];
-		size_t depth = 0;
+		size_t depth = 0, innermost = 0;
 
 		for (size_t j = 0; j < stack->depth && depth + FRAMES_OF_ADDRESS <= room; j++) {
 			const struct samples_address *at = &samples->addresses[stack->first + j];
@@ -236,8 +244,10 @@ bool stacks_add_samples(struct stacks *stacks, const struct samples *samples, st
 
 			/* A return address may belong to what comes behind the call. */
 			depth += names_code(names, object, at->address - (j > 0), frames + depth, FRAMES_OF_ADDRESS);
+			if (j == 0)
+				innermost = depth - 1;
 		}
-		if (!stacks_add(stacks, frames, depth, (double)stack->count))
+		if (!add(stacks, frames, depth, (double)stack->count, innermost))
 			return false;
 	}
 	return true;
@@ -298,7 +308,7 @@ double stacks_total(const struct stacks *stacks)
 
 double stacks_complete(const struct stacks *stacks)
 {
-	static const char *const beginnings[] = {"clone3", "clone", "__clone", "_start", "start_thread"};
+	static const char *const beginnings[] = {"clone3", "clone", "_start", "start_thread"};
 	double complete = 0;
 
 	for (size_t i = 0; i < stacks->record.count; i++) {
@@ -336,7 +346,7 @@ struct stacks_function *stacks_functions(const struct stacks *stacks, size_t *co
 	for (size_t i = 0; i < *count; i++) {
 		const struct function *function = stacks->function.item[i];
 
-		list[i] = (struct stacks_function){function->name, function->file, function->self, function->total};
+		list[i] = (struct stacks_function){function->name, function->file, function->self, function->total, function->code};
 	}
 	if (*count > 0)
 		qsort(list, *count, sizeof *list, by_weight);

@@ -43,6 +43,7 @@ double stacks_complete(const struct stacks *stacks);
 struct stacks_function {
 	const char *function, *file; /* file: "" where it is not known */
 	double self, total;
+	double code; /* own weight with that of what was inlined into it; only of stacks that came as samples */
 };
 
 /* All functions, by their own weight, then by their total; to be freed. NULL: none, or no memory. */
