@@ -256,15 +256,12 @@ static bool make_folder(struct profile *profile)
 
 /* ---- All runs ---------------------------------------------------------------------------------------------------- */
 
-static bool make_subjects(struct profile *profile)
+static bool prepare_subjects(struct profile *profile)
 {
-	profile->subjects = profile->impl.count;
-	profile->subject = calloc(profile->subjects, sizeof *profile->subject);
 	profile->names = names_open();
-	if (!profile->subject || !profile->names)
+	if (!profile->names)
 		return fail(profile, "profile", "no memory");
 	for (size_t i = 0; i < profile->subjects; i++) {
-		profile->subject[i].implementation = options_implementations()[profile->impl.item[i]];
 		for (unsigned kind = 0; kind < PROFILE_KINDS; kind++)
 			profile->subject[i].result[kind].wanted = profile->kind[kind];
 		profile->subject[i].result[PROFILE_PLAIN].wanted = true;
@@ -281,14 +278,18 @@ static bool is_run(const struct profile_subject *subject, unsigned kind)
 
 static void run_all(struct profile *profile)
 {
-	size_t steps = 0;
+	size_t steps = 0, points = 0;
 	char text[128];
 
 	for (size_t i = 0; i < profile->subjects; i++)
 		for (unsigned kind = 0; kind <= PROFILE_PLAIN; kind++)
-			steps += is_run(&profile->subject[i], kind);
+			if (is_run(&profile->subject[i], kind)) {
+				steps++;
+				points += profile->subject[i].points;
+			}
 	steps *= profile->rounds;
-	progress_begin(steps, (double)steps * (RUN_OVERHEAD_S + 1.5 * profile->seconds / (double)profile->rounds));
+	points *= profile->rounds;
+	progress_begin(steps, (double)points * (RUN_OVERHEAD_S + 1.5 * profile->seconds / (double)profile->rounds));
 	for (unsigned round = 0; round < profile->rounds; round++)
 		for (size_t i = 0; i < profile->subjects; i++)
 			for (unsigned turn = 0; turn <= PROFILE_PLAIN; turn++) {
@@ -339,12 +340,18 @@ static int report(const struct profile *profile)
 
 static void clean_up(struct profile *profile)
 {
-	for (size_t i = 0; profile->subject && i < profile->subjects; i++)
+	for (size_t i = 0; profile->subject && i < profile->subjects; i++) {
+		struct profile_subject *subject = &profile->subject[i];
+
 		for (unsigned kind = 0; kind <= PROFILE_PLAIN; kind++) {
-			json_decref(profile->subject[i].result[kind].facts);
-			for (size_t v = 0; v < profile->subject[i].result[kind].views; v++)
-				stacks_free(profile->subject[i].result[kind].view[v].stacks);
+			json_decref(subject->result[kind].facts);
+			for (size_t v = 0; v < subject->result[kind].views; v++)
+				stacks_free(subject->result[kind].view[v].stacks);
 		}
+		for (size_t point = 0; point < subject->points; point++)
+			free(subject->point[point]);
+		free(subject->point);
+	}
 	free(profile->subject);
 	names_close(profile->names);
 }
@@ -365,10 +372,10 @@ int profile_command(int argc, char **argv)
 		return COMMAND_USAGE;
 	}
 	if (!profile_try_options(&profile)) {
-		fprintf(stderr, "%s\n", profile.error);
+		clean_up(&profile);
 		return COMMAND_USAGE;
 	}
-	fine = make_subjects(&profile) && make_folder(&profile);
+	fine = prepare_subjects(&profile) && make_folder(&profile);
 	if (fine) {
 		profile_look_for_tools(&profile);
 		run_all(&profile);

@@ -58,6 +58,8 @@ struct profile_result {
 
 struct profile_subject {
 	const char *implementation;
+	char **point; /* as bench names them */
+	size_t points;
 	struct profile_result result[PROFILE_KINDS + 1];
 };
 
@@ -82,7 +84,8 @@ struct profile {
 
 /* ---- profile_run.c ----------------------------------------------------------------------------------------------- */
 
-/* Would bench take these options for all implementations? False: `error` has its complaint. */
+/* Would bench take these options? Makes the subjects: implementations that it would run, with their points; the others are left
+ * out, with a line. False: it would run none, and has said why. */
 bool profile_try_options(struct profile *profile);
 
 /* Notes, for each wanted kind, why it cannot be had here. */

@@ -234,71 +234,121 @@ static void write_view(FILE *out, const struct profile *profile, const struct pr
 	}
 }
 
-/* The first rows of a table by one of its columns, as HTML. */
-struct ranked {
-	size_t row;
-	double value;
+/* ---- Sites ------------------------------------------------------------------------------------------------------- */
+
+/* What a page shows of a table: some columns that tell places apart, then amounts. Rows of the same place, which differ in the
+ * rest of their stacks, are shown as one. */
+struct shown {
+	const char *columns[9];
+	size_t keys, count;
+	size_t by; /* the amount that decides which come first */
 };
 
-static int by_value(const void *a, const void *b)
-{
-	const struct ranked *one = a, *other = b;
+struct place {
+	size_t row;
+	double amount[8];
+	bool known[8];
+	double order;
+};
 
-	if (one->value != other->value)
-		return one->value < other->value ? 1 : -1;
+static int by_order(const void *a, const void *b)
+{
+	const struct place *one = a, *other = b;
+
+	if (one->order != other->order)
+		return one->order < other->order ? 1 : -1;
 	return (one->row > other->row) - (one->row < other->row);
 }
 
-static void write_cells(FILE *out, const struct table *table, size_t row, const char *const *columns)
+static bool same_place(const struct table *table, const struct shown *shown, size_t one, size_t other)
+{
+	for (size_t i = 0; i < shown->keys; i++)
+		if (strcmp(table_cell(table, one, shown->columns[i]), table_cell(table, other, shown->columns[i])) != 0)
+			return false;
+	return true;
+}
+
+static void add_row(struct place *place, const struct table *table, const struct shown *shown, size_t row)
+{
+	for (size_t i = shown->keys; i < shown->count; i++) {
+		double *amount = &place->amount[i - shown->keys], number;
+
+		if (!table_number(table, row, shown->columns[i], &number))
+			continue;
+		place->known[i - shown->keys] = true;
+		if (strncmp(shown->columns[i], "max_", 4) != 0)
+			*amount += number;
+		else if (number > *amount)
+			*amount = number;
+	}
+	place->order = place->amount[shown->by - shown->keys];
+}
+
+static size_t find_places(struct place *places, const struct table *table, const struct shown *shown)
+{
+	size_t count = 0;
+
+	for (size_t row = 0; row < table->rows; row++) {
+		size_t at = 0;
+
+		while (at < count && !same_place(table, shown, places[at].row, row))
+			at++;
+		if (at == count)
+			places[count++].row = row;
+		add_row(&places[at], table, shown, row);
+	}
+	qsort(places, count, sizeof *places, by_order);
+	return count;
+}
+
+static void write_place(FILE *out, const struct table *table, const struct shown *shown, const struct place *place)
 {
 	fputs("<tr>", out);
-	for (size_t i = 0; columns[i]; i++) {
-		double number;
-
-		if (table_number(table, row, columns[i], &number)) {
-			fputs("<td>", out);
-			html_number(out, number);
-			fputs("</td>", out);
-		} else {
-			html_element(out, "td class=\"t\"", table_cell(table, row, columns[i]));
+	for (size_t i = 0; i < shown->keys; i++)
+		html_element(out, "td class=\"t\"", table_cell(table, place->row, shown->columns[i]));
+	for (size_t i = shown->keys; i < shown->count; i++) {
+		if (!place->known[i - shown->keys]) {
+			html_element(out, "td class=\"t i\"", table_cell(table, place->row, shown->columns[i]));
+			continue;
 		}
+		fputs("<td>", out);
+		html_number(out, place->amount[i - shown->keys]);
+		fputs("</td>", out);
 	}
 	fputs("</tr>\n", out);
 }
 
-static void write_sites(FILE *out, const char *path, const char *by, const char *const *columns)
+static void write_sites(FILE *out, const char *path, const struct shown *shown)
 {
 	struct table table;
-	struct ranked *ranked;
+	struct place *places;
+	size_t count = 0;
 
 	if (!table_load(&table, path))
 		return;
-	ranked = calloc(table.rows ? table.rows : 1, sizeof *ranked);
-	for (size_t i = 0; ranked && i < table.rows; i++) {
-		ranked[i].row = i;
-		table_number(&table, i, by, &ranked[i].value);
-	}
-	if (ranked && table.rows > 0) {
-		qsort(ranked, table.rows, sizeof *ranked, by_value);
+	places = calloc(table.rows ? table.rows : 1, sizeof *places);
+	if (places && table.rows > 0)
+		count = find_places(places, &table, shown);
+	if (count > 0) {
 		fputs("<div class=\"wide\"><table><tr>", out);
-		for (size_t i = 0; columns[i]; i++)
-			html_element(out, "th class=\"t\"", columns[i]);
+		for (size_t i = 0; i < shown->count; i++)
+			html_element(out, i < shown->keys ? "th class=\"t\"" : "th", shown->columns[i]);
 		fputs("</tr>\n", out);
-		for (size_t i = 0; i < table.rows && i < ROWS_SHOWN; i++)
-			write_cells(out, &table, ranked[i].row, columns);
+		for (size_t i = 0; i < count && i < ROWS_SHOWN; i++)
+			write_place(out, &table, shown, &places[i]);
 		fputs("</table></div>\n", out);
 	}
-	free(ranked);
+	free(places);
 	table_free(&table);
 }
 
 static void write_kind(FILE *out, const struct profile *profile, const struct profile_subject *subject, unsigned kind)
 {
-	static const char *const heap[] = {"site", "count", "bytes", "live_count", "live_bytes", NULL};
-	static const char *const locks[] = {"lock", "site", "acquisitions", "contended", "wait_ns", "max_wait_ns", "hold_ns", NULL};
-	static const char *const offcpu[] = {"site", "file", "line", "part", "waits_in", "samples", "percent", "seconds", NULL};
-	static const char *const *const columns[PROFILE_KINDS] = {NULL, heap, locks, offcpu};
-	static const char *const order[PROFILE_KINDS] = {NULL, "bytes", "wait_ns", "samples"};
+	static const struct shown shown[PROFILE_KINDS] = {
+		[PROFILE_HEAP] = {{"site", "count", "bytes", "live_count", "live_bytes"}, 1, 5, 2},
+		[PROFILE_LOCKS] = {{"lock", "site", "acquisitions", "contended", "wait_ns", "max_wait_ns", "hold_ns"}, 2, 7, 4},
+		[PROFILE_OFFCPU] = {{"site", "file", "line", "part", "waits_in", "samples", "percent", "seconds"}, 5, 8, 5},
+	};
 	const struct profile_result *result = &subject->result[kind];
 	char path[PROFILE_PATH_BYTES];
 
@@ -311,9 +361,9 @@ static void write_kind(FILE *out, const struct profile *profile, const struct pr
 		return;
 	}
 	html_element(out, "p", result->note);
-	if (columns[kind]) {
+	if (shown[kind].count > 0) {
 		snprintf(path, sizeof path, "%.3600s/%.64s.%s.tsv", profile->folder, subject->implementation, profile_kinds[kind]);
-		write_sites(out, path, order[kind], columns[kind]);
+		write_sites(out, path, &shown[kind]);
 	}
 	fprintf(out, "<p class=\"facts\">Table: <a href=\"%s.%s.tsv\">%s.%s.tsv</a>.", subject->implementation, profile_kinds[kind],
 	        subject->implementation, profile_kinds[kind]);

@@ -167,88 +167,145 @@ static void add_bench(const struct profile *profile, struct command *command, co
 		add(command, profile->bench[i]);
 }
 
-bool profile_try_options(struct profile *profile)
+static void print_file(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char line[1024];
+
+	while (file && fgets(line, sizeof line, file))
+		fputs(line, stderr);
+	if (file)
+		fclose(file);
+}
+
+/* The names of the points, one a line. False: no memory. */
+static bool read_points(struct profile_subject *subject, const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char line[1024];
+	bool fine = file != NULL;
+
+	while (fine && fgets(line, sizeof line, file)) {
+		char **larger = realloc(subject->point, (subject->points + 1) * sizeof *larger);
+
+		line[strcspn(line, "\n")] = '\0';
+		fine = larger && (subject->point = larger, larger[subject->points] = strdup(line)) != NULL;
+		subject->points += fine;
+	}
+	if (file)
+		fclose(file);
+	return fine && subject->points > 0;
+}
+
+/* Has bench list the points of an implementation. False: there are none; its complaint is printed where `aloud`. */
+static bool list_points(struct profile *profile, const char *names, struct profile_subject *subject, bool aloud)
 {
 	static struct command command;
-	char names[512] = "", log[] = "/tmp/capacitor-profile-XXXXXX";
-	int descriptor = mkstemp(log), status;
+	char out[] = "/tmp/capacitor-profile-XXXXXX", log[] = "/tmp/capacitor-profile-XXXXXX";
+	int files[] = {mkstemp(out), mkstemp(log)};
+	bool fine;
 
-	for (size_t i = 0; i < profile->impl.count; i++)
-		snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? "," : "",
-		         options_implementations()[profile->impl.item[i]]);
+	command.count = 0;
 	add(&command, profile->program);
 	add(&command, "bench");
 	add_bench(profile, &command, names);
 	add(&command, "--benchmark_list_tests=true");
 	add(&command, NULL);
-	status = run(command.argument, NULL, 0, NULL, descriptor >= 0 ? log : NULL);
-	last_words(log, profile->error, sizeof profile->error);
-	if (descriptor >= 0) {
-		close(descriptor);
-		unlink(log);
-	}
-	return status == 0;
+	fine = files[0] >= 0 && files[1] >= 0 && run(command.argument, NULL, 0, out, log) == 0;
+	if (!fine && aloud)
+		print_file(log);
+	if (fine && subject)
+		fine = read_points(subject, out);
+	for (size_t i = 0; i < 2; i++)
+		if (files[i] >= 0) {
+			close(files[i]);
+			unlink(i == 0 ? out : log);
+		}
+	return fine;
 }
 
-/* What bench left: the geometric mean over its points of the time per operation, 0 when there is none. */
-static double time_per_op(const char *path)
+bool profile_try_options(struct profile *profile)
+{
+	char names[512] = "";
+
+	for (size_t i = 0; i < profile->impl.count; i++)
+		snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? "," : "",
+		         options_implementations()[profile->impl.item[i]]);
+	profile->subject = calloc(profile->impl.count, sizeof *profile->subject);
+	if (!profile->subject || !list_points(profile, names, NULL, true))
+		return false;
+	for (size_t i = 0; i < profile->impl.count; i++) {
+		struct profile_subject *subject = &profile->subject[profile->subjects];
+
+		subject->implementation = options_implementations()[profile->impl.item[i]];
+		if (list_points(profile, subject->implementation, subject, false))
+			profile->subjects++;
+		else
+			fprintf(stderr, "capacitor profile: left out: %s: it cannot be run with these options\n", subject->implementation);
+	}
+	return profile->subjects > 0;
+}
+
+/* Times per operation, to be averaged. */
+struct times {
+	double logarithms;
+	size_t count;
+};
+
+/* What bench left: the time per operation of each of its points. */
+static void add_times(struct times *times, const char *path)
 {
 	json_t *json = json_load_file(path, 0, NULL);
 	const json_t *runs = json_object_get(json, "benchmarks");
-	double sum = 0;
-	size_t count = 0;
 
 	for (size_t i = 0; i < json_array_size(runs); i++) {
 		double ns = json_number_value(json_object_get(json_array_get(runs, i), "ns_per_op"));
 
 		if (ns > 0) {
-			sum += log(ns);
-			count++;
+			times->logarithms += log(ns);
+			times->count++;
 		}
 	}
 	json_decref(json);
-	return count > 0 ? exp(sum / (double)count) : 0;
 }
 
 /* ---- One run ----------------------------------------------------------------------------------------------------- */
+
+/* A frame as perf script prints it: an offset in a file, a name, the file in parentheses. Return addresses have lost 1 already,
+ * and get it back, because who reads them takes it off. */
+static bool perf_frame(struct samples *samples, char *line, bool returns)
+{
+	char *open = strrchr(line, '('), *close = open ? strrchr(open, ')') : NULL;
+	uint64_t offset;
+
+	if (!close || sscanf(line, "%" SCNx64, &offset) != 1)
+		return false;
+	*close = '\0';
+	return samples_add_address(samples, open + 1, offset, returns);
+}
 
 /* What perf recorded, as a file of the kind that gperftools leaves. */
 static bool convert_perf(const char *script, const char *path)
 {
 	FILE *in = fopen(script, "r"), *out = fopen(path, "wb");
-	char line[4096], *maps = NULL;
-	size_t maps_bytes = 0, depth = 0;
-	FILE *kept = open_memstream(&maps, &maps_bytes);
-	void *address[SAMPLES_DEPTH_MAX];
-	bool fine = in && out && kept;
+	struct samples samples = {0};
+	char line[4096];
+	unsigned depth = 0;
+	bool fine = in && out;
 
-	if (fine)
-		samples_write_begin(out, 0);
 	while (fine && fgets(line, sizeof line, in)) {
-		const char *mapped = strstr(line, ": [0x");
-		uint64_t begin, bytes, offset, at;
-		char permissions[8], file[2048];
-
-		if (mapped && sscanf(mapped, ": [%" SCNx64 "(%" SCNx64 ") @ %" SCNx64 " %*[^]]]: %7s %2047[^\n]", &begin, &bytes,
-		                     &offset, permissions, file) == 5) {
-			fprintf(kept, "%" PRIx64 "-%" PRIx64 " %s %" PRIx64 " 00:00 0 %s\n", begin, begin + bytes, permissions,
-			        offset, file);
-		} else if (line[0] == '\n' && depth > 0) {
-			samples_write_stack(out, 1, address, depth);
+		if (line[0] == '\n' && depth > 0) {
+			fine = samples_add_stack(&samples, 1, depth);
 			depth = 0;
-		} else if ((line[0] == ' ' || line[0] == '\t') && depth < SAMPLES_DEPTH_MAX &&
-		           sscanf(line, "%" SCNx64, &at) == 1 && !mapped) {
-			/* perf takes 1 off return addresses, as who reads this file will. */
-			address[depth] = (void *)(uintptr_t)(at + (depth > 0));
-			depth++;
+		} else if ((line[0] == ' ' || line[0] == '\t') && depth < SAMPLES_DEPTH_MAX) {
+			depth += perf_frame(&samples, line, depth > 0);
 		}
 	}
-	if (kept)
-		fclose(kept);
 	if (fine && depth > 0)
-		samples_write_stack(out, 1, address, depth);
-	fine = fine && samples_write_end(out, maps);
-	free(maps);
+		fine = samples_add_stack(&samples, 1, depth);
+	if (fine)
+		samples_write(out, &samples);
+	samples_free(&samples);
 	if (in)
 		fclose(in);
 	return out && fclose(out) == 0 && fine;
@@ -282,8 +339,7 @@ static bool wrap_in_perf(const struct profile *profile, struct command *command,
 static bool unwrap_perf(const char *raw)
 {
 	char recorded[PROFILE_PATH_BYTES + 16], script[PROFILE_PATH_BYTES + 16], profile[PROFILE_PATH_BYTES + 16];
-	const char *const arguments[] = {"perf", "script", "-i", recorded, "--no-inline", "--show-mmap-events", "-F", "ip,sym,dso",
-	                                 NULL};
+	const char *const arguments[] = {"perf", "script", "-i", recorded, "--no-inline", "-F", "ip,sym,dso", NULL};
 	bool fine;
 
 	snprintf(recorded, sizeof recorded, "%s.perf", raw);
@@ -330,32 +386,82 @@ static void fail(struct profile_result *result, const char *what, const char *wh
 	snprintf(result->unavailable, sizeof result->unavailable, "%.100s: %.380s", what, why);
 }
 
+/* The options of bench for one run. */
+static void add_run(const struct profile *profile, const struct profile_subject *subject, struct command *command, unsigned round)
+{
+	add_bench(profile, command, subject->implementation);
+	add(command, "--seconds");
+	add(command, made(command, "%g", profile->seconds / (double)profile->rounds));
+	add(command, "--seed");
+	add(command, made(command, "%" PRIu64, profile->seed + round));
+}
+
+/* The program that records locks does one point at a time. */
+static void run_locks(struct profile *profile, struct profile_subject *subject, unsigned round)
+{
+	static struct command command;
+	struct profile_result *result = &subject->result[PROFILE_LOCKS];
+	char table[PROFILE_PATH_BYTES], metrics[PROFILE_PATH_BYTES], log[PROFILE_PATH_BYTES], suffix[32], words[320];
+	struct setting settings[8];
+	struct times times = {0};
+
+	for (size_t i = 0; i < subject->points; i++) {
+		size_t count;
+
+		snprintf(suffix, sizeof suffix, ".%zu.tsv", i);
+		profile_raw_path(profile, subject, PROFILE_LOCKS, round, suffix, table);
+		snprintf(suffix, sizeof suffix, ".%zu.json", i);
+		profile_raw_path(profile, subject, PROFILE_LOCKS, round, suffix, metrics);
+		profile_raw_path(profile, subject, PROFILE_LOCKS, round, ".log", log);
+		command.count = command.made_count = 0;
+		add(&command, profile->traced);
+		add(&command, "locks");
+		add_run(profile, subject, &command, round);
+		if (subject->points > 1)
+			add(&command, made(&command, "--benchmark_filter=^%s$", subject->point[i]));
+		add(&command, "--out");
+		add(&command, table);
+		add(&command, "--metrics");
+		add(&command, metrics);
+		add(&command, NULL);
+		count = settle(profile, subject, PROFILE_LOCKS, table, &command, settings);
+		if (run(command.argument, settings, count, NULL, log) != 0) {
+			last_words(log, words, sizeof words);
+			fail(result, "the program that records locks failed", words);
+			return;
+		}
+		add_times(&times, metrics);
+	}
+	if (times.count > 0)
+		result->ns_per_op[result->rounds++] = exp(times.logarithms / (double)times.count);
+}
+
 void profile_run(struct profile *profile, struct profile_subject *subject, unsigned kind, unsigned round)
 {
 	static struct command command;
 	struct profile_result *result = &subject->result[kind];
 	char raw[PROFILE_PATH_BYTES], json[PROFILE_PATH_BYTES], log[PROFILE_PATH_BYTES], words[320];
 	struct setting settings[8];
+	struct times times = {0};
 	size_t count;
-	double ns;
 
-	if (result->unavailable[0] || (kind == PROFILE_LOCKS && result->locks_by_label))
+	if (result->unavailable[0])
 		return;
+	if (kind == PROFILE_LOCKS) {
+		run_locks(profile, subject, round);
+		return;
+	}
 	command.count = command.made_count = 0;
 	profile_raw_path(profile, subject, kind, round, "", raw);
-	profile_raw_path(profile, subject, kind, round, kind == PROFILE_LOCKS ? ".tsv" : ".json", json);
+	profile_raw_path(profile, subject, kind, round, ".json", json);
 	profile_raw_path(profile, subject, kind, round, ".log", log);
 	if (kind == PROFILE_CPU && profile->perf && !wrap_in_perf(profile, &command, raw)) {
 		fail(result, "perf", "its pipes cannot be made");
 		return;
 	}
-	add(&command, kind == PROFILE_LOCKS ? profile->traced : profile->program);
-	add(&command, kind == PROFILE_LOCKS ? "locks" : "bench");
-	add_bench(profile, &command, subject->implementation);
-	add(&command, "--seconds");
-	add(&command, made(&command, "%g", profile->seconds / (double)profile->rounds));
-	add(&command, "--seed");
-	add(&command, made(&command, "%" PRIu64, profile->seed + round));
+	add(&command, profile->program);
+	add(&command, "bench");
+	add_run(profile, subject, &command, round);
 	add(&command, "--repetitions");
 	add(&command, "1");
 	add(&command, "--out");
@@ -369,7 +475,7 @@ void profile_run(struct profile *profile, struct profile_subject *subject, unsig
 	}
 	if (kind == PROFILE_CPU && profile->perf && !unwrap_perf(raw))
 		fail(result, "perf", "what it recorded cannot be read");
-	ns = time_per_op(json);
-	if (ns > 0)
-		result->ns_per_op[result->rounds++] = ns;
+	add_times(&times, json);
+	if (times.count > 0)
+		result->ns_per_op[result->rounds++] = exp(times.logarithms / (double)times.count);
 }

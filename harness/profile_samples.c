@@ -255,6 +255,21 @@ bool samples_read(struct samples *samples, const char *path, char *error, size_t
 	return fine;
 }
 
+bool samples_add_address(struct samples *samples, const char *object, uint64_t offset, bool returns)
+{
+	struct samples_address address = {object_of(samples, object), offset};
+
+	if (!wanted_address(object, offset, &address.address))
+		address.address = offset;
+	address.address += returns;
+	return address.object != SAMPLES_NOWHERE && add_address(samples, address);
+}
+
+bool samples_add_stack(struct samples *samples, uint64_t count, unsigned depth)
+{
+	return add_stack(samples, (struct samples_stack){count, samples->address_count - depth, depth});
+}
+
 void samples_free(struct samples *samples)
 {
 	for (size_t i = 0; i < samples->object_count; i++)

@@ -42,6 +42,11 @@ struct samples {
 /* Adds a file's stacks. False: it is none, or damaged, and `error` says why; nothing of it was added. */
 bool samples_read(struct samples *samples, const char *path, char *error, size_t error_bytes);
 
+/* Adds an address by its place in a file; then the last `depth` of them as a stack, innermost first. False: no memory. `returns`:
+ * it is a return address less 1. */
+bool samples_add_address(struct samples *samples, const char *object, uint64_t offset, bool returns);
+bool samples_add_stack(struct samples *samples, uint64_t count, unsigned depth);
+
 /* A cleared one is allowed, and what is left is cleared. */
 void samples_free(struct samples *samples);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "harness/profile.h"
+#include "harness/profile_offcpu.h"
 #include "harness/profile_samples.h"
 #include "harness/results.h"
 #include "harness/table.h"
@@ -219,16 +220,19 @@ static void write_source_line(FILE *out, const struct stacks_line *lines, size_t
                               size_t number, const char *text)
 {
 	double self = 0, total = 0;
+	char texts[2][24] = {".", "."};
 
 	for (size_t i = 0; i < count; i++)
 		if (lines[i].line == number && strcmp(lines[i].function, function) == 0 && strcmp(lines[i].file, file) == 0) {
 			self += lines[i].self;
 			total += lines[i].total;
 		}
+
+	if (self > 0)
+		snprintf(texts[0], sizeof texts[0], "%.0f", self);
 	if (total > 0)
-		fprintf(out, "%8.0f %8.0f %5zu  %s\n", self, total, number, text ? text : "");
-	else
-		fprintf(out, "%8s %8s %5zu  %s\n", ".", ".", number, text ? text : "");
+		snprintf(texts[1], sizeof texts[1], "%.0f", total);
+	fprintf(out, "%8s %8s %5zu  %s\n", texts[0], texts[1], number, text ? text : "");
 }
 
 bool profile_write_source(FILE *out, const char *root, const struct stacks *stacks, const char *function, const char *file)
@@ -412,9 +416,7 @@ static bool gather(struct profile *profile, struct profile_subject *subject, uns
 				return false;
 			}
 		}
-	if (samples->total == 0)
-		unavailable(result, kind == PROFILE_CPU ? "no sample was taken: the windows are too short" : "no thread was seen asleep");
-	return samples->total > 0;
+	return true;
 }
 
 static bool write_cpu(struct profile *profile, struct profile_subject *subject)
@@ -425,7 +427,9 @@ static bool write_cpu(struct profile *profile, struct profile_subject *subject)
 	struct results_file file = {0};
 	bool fine = true;
 
-	if (!gather(profile, subject, PROFILE_CPU, "", &samples)) {
+	if (!gather(profile, subject, PROFILE_CPU, "", &samples) || samples.total == 0) {
+		if (!result->unavailable[0])
+			unavailable(result, "no sample was taken: the windows are too short");
 		samples_free(&samples);
 		return true;
 	}
@@ -549,6 +553,25 @@ static void write_offcpu_row(void *context, const struct debuginfo_frame *frames
 	fputc('\n', table->out);
 }
 
+static void tell_sleep(struct profile_result *result, const struct sleep *sleep, double asleep_s, double samples)
+{
+	if (sleep->told)
+		snprintf(result->note, sizeof result->note,
+		         "Of the threads' %.3g s the kernel counts %.1f %% running, %.1f %% ready without a processor (preempted), %.1f %% "
+		         "asleep; %.0f of %.0f looks found them asleep, %.0f stacks came too late.",
+		         sleep->window_s, percent(sleep->ran_s, sleep->window_s), percent(sleep->waited_s, sleep->window_s),
+		         percent(sleep->blocked_s, sleep->window_s), sleep->asleep, sleep->looks, sleep->missed);
+	else
+		snprintf(result->note, sizeof result->note, "The kernel keeps no times of threads here (schedstat): seconds are estimated "
+		         "from %.0f of %.0f looks.", sleep->asleep, sleep->looks);
+	result->facts = json_pack("{s:i, s:f, s:f, s:f, s:f, s:f, s:f}", "period_us", OFFCPU_PERIOD_US, "thread_s", sleep->window_s,
+	                          "asleep_s", asleep_s, "looks", sleep->looks, "found_asleep", sleep->asleep, "samples", samples,
+	                          "missed", sleep->missed);
+	json_object_set_new(result->facts, "unanswered", json_real(sleep->unanswered));
+	json_object_set_new(result->facts, "running_s", sleep->told ? json_real(sleep->ran_s) : json_string("unavailable: no schedstat"));
+	json_object_set_new(result->facts, "ready_s", sleep->told ? json_real(sleep->waited_s) : json_string("unavailable: no schedstat"));
+}
+
 static bool write_offcpu(struct profile *profile, struct profile_subject *subject)
 {
 	struct profile_result *result = &subject->result[PROFILE_OFFCPU];
@@ -559,7 +582,9 @@ static bool write_offcpu(struct profile *profile, struct profile_subject *subjec
 	struct offcpu_table table;
 	bool named;
 
-	if (!gather(profile, subject, PROFILE_OFFCPU, ".stacks", &samples)) {
+	if (!gather(profile, subject, PROFILE_OFFCPU, ".stacks", &samples) || sleep.looks == 0) {
+		if (!result->unavailable[0])
+			unavailable(result, "nobody was looked at: the windows are too short");
 		samples_free(&samples);
 		return true;
 	}
@@ -575,34 +600,30 @@ static bool write_offcpu(struct profile *profile, struct profile_subject *subjec
 		unavailable(result, "no memory for its stacks");
 		return true;
 	}
-	if (sleep.told)
-		snprintf(result->note, sizeof result->note,
-		         "Of the threads' %.3g s the kernel counts %.1f %% running, %.1f %% ready without a processor (preempted), %.1f %% "
-		         "asleep; %.0f of %.0f looks found them asleep, %.0f stacks came too late.",
-		         sleep.window_s, percent(sleep.ran_s, sleep.window_s), percent(sleep.waited_s, sleep.window_s),
-		         percent(sleep.blocked_s, sleep.window_s), sleep.asleep, sleep.looks, sleep.missed);
-	else
-		snprintf(result->note, sizeof result->note, "The kernel keeps no times of threads here (schedstat): seconds are estimated "
-		         "from %.0f of %.0f looks.", sleep.asleep, sleep.looks);
-	result->facts = json_pack("{s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "period_us", 5000, "thread_s", sleep.window_s,
-	                          "running_s", sleep.ran_s, "ready_s", sleep.waited_s, "asleep_s", table.seconds, "looks", sleep.looks,
-	                          "found_asleep", sleep.asleep, "samples", table.total, "missed", sleep.missed, "unanswered",
-	                          sleep.unanswered);
+	tell_sleep(result, &sleep, table.seconds, table.total);
 	if (!open_file(profile, subject, "offcpu", ".tsv", &tsv))
 		return false;
 	fputs("site\tfile\tline\tpart\twaits_in\tsamples\tpercent\tseconds\tstack\n", tsv.stream);
 	table.out = tsv.stream;
 	stacks_each(view->stacks, write_offcpu_row, &table);
-	return commit(profile, &tsv) && write_view(profile, subject, view);
+	if (!commit(profile, &tsv))
+		return false;
+	if (table.total > 0)
+		return write_view(profile, subject, view);
+	stacks_free(view->stacks); /* nobody was asleep: nothing to draw */
+	result->views = 0;
+	return true;
 }
 
 /* ---- Heap and locks: tables that other programs left ------------------------------------------------------------- */
 
-/* How the tables of several runs are added: key columns come first; `largest` is the one column that is no sum. */
+/* How the tables of several runs are added: key columns come first, then amounts. */
 struct sums {
 	const char *const *columns;
 	size_t keys, count;
-	size_t largest; /* index; SIZE_MAX: none */
+	size_t largest; /* index of the column that is no sum but the greatest of all; SIZE_MAX: none */
+	size_t mean;    /* of the column that is a mean per what the first amount counts; SIZE_MAX: none */
+	bool by_point;  /* there is a table for each point of a run */
 };
 
 struct row {
@@ -647,6 +668,8 @@ static bool add_row(struct rows *rows, const struct table *table, size_t at, con
 	for (size_t i = sums->keys; i < sums->count; i++)
 		if (!table_number(table, at, sums->columns[i], &row->value[i - sums->keys]))
 			row->value[i - sums->keys] = 0;
+	if (sums->mean < sums->count) /* until all is added up, the sum */
+		row->value[sums->mean - sums->keys] *= row->value[0];
 	row->key = strdup(key);
 	rows->count += row->key != NULL;
 	return row->key != NULL;
@@ -680,27 +703,51 @@ static void free_rows(struct rows *rows)
 	free(rows->row);
 }
 
+/* Adds a table's rows; one that is not there has none. */
+static bool add_table(struct profile *profile, const char *path, const struct sums *sums, struct rows *rows)
+{
+	struct table table;
+	bool fine = true;
+
+	if (!table_load(&table, path))
+		return true;
+	for (size_t row = 0; fine && row < table.rows; row++)
+		fine = add_row(rows, &table, row, sums);
+	table_free(&table);
+	if (!fine)
+		snprintf(profile->error, sizeof profile->error, "%.300s: not the columns that were expected, or no memory", path);
+	return fine;
+}
+
+static void write_row(FILE *out, const struct row *row, const struct sums *sums)
+{
+	fputs(row->key, out);
+	for (size_t i = sums->keys; i < sums->count; i++) {
+		double value = row->value[i - sums->keys];
+
+		if (i == sums->mean)
+			fprintf(out, "%.1f", row->value[0] > 0 ? value / row->value[0] : 0);
+		else
+			fprintf(out, "%.0f", value);
+		fputc(i + 1 < sums->count ? '\t' : '\n', out);
+	}
+}
+
 /* The rows of all runs of a kind, and, where there are any, the file that holds their sums. False: it cannot be written. */
 static bool gather_rows(struct profile *profile, struct profile_subject *subject, unsigned kind, const char *suffix,
                         const struct sums *sums, struct rows *rows)
 {
-	char path[PROFILE_PATH_BYTES];
+	char path[PROFILE_PATH_BYTES], ending[64];
 	struct results_file tsv = {0};
 
-	for (unsigned round = 0; round < profile->rounds; round++) {
-		struct table table;
-
-		profile_raw_path(profile, subject, kind, round, suffix, path);
-		if (!table_load(&table, path))
-			continue;
-		for (size_t row = 0; row < table.rows; row++)
-			if (!add_row(rows, &table, row, sums)) {
-				snprintf(profile->error, sizeof profile->error, "%.300s: not the columns that were expected, or no memory", path);
-				table_free(&table);
+	for (unsigned round = 0; round < profile->rounds; round++)
+		for (size_t point = 0; point < (sums->by_point ? subject->points : 1); point++) {
+			if (sums->by_point)
+				snprintf(ending, sizeof ending, ".%zu%s", point, suffix);
+			profile_raw_path(profile, subject, kind, round, sums->by_point ? ending : suffix, path);
+			if (!add_table(profile, path, sums, rows))
 				return false;
-			}
-		table_free(&table);
-	}
+		}
 	add_up(rows, sums);
 	if (rows->count == 0)
 		return true;
@@ -708,11 +755,8 @@ static bool gather_rows(struct profile *profile, struct profile_subject *subject
 		return false;
 	for (size_t i = 0; i < sums->count; i++)
 		fprintf(tsv.stream, "%s%c", sums->columns[i], i + 1 < sums->count ? '\t' : '\n');
-	for (size_t i = 0; i < rows->count; i++) {
-		fputs(rows->row[i].key, tsv.stream);
-		for (size_t j = 0; j < sums->count - sums->keys; j++)
-			fprintf(tsv.stream, "%.0f%c", rows->row[i].value[j], j + 1 < sums->count - sums->keys ? '\t' : '\n');
-	}
+	for (size_t i = 0; i < rows->count; i++)
+		write_row(tsv.stream, &rows->row[i], sums);
 	return commit(profile, &tsv);
 }
 
@@ -746,7 +790,7 @@ static struct stacks *weigh(const struct rows *rows, size_t stack_column, size_t
 static bool write_heap(struct profile *profile, struct profile_subject *subject)
 {
 	static const char *const columns[] = {"site", "stack", "count", "bytes", "live_count", "live_bytes"};
-	static const struct sums sums = {columns, 2, 6, SIZE_MAX};
+	static const struct sums sums = {columns, 2, 6, SIZE_MAX, SIZE_MAX, false};
 	struct profile_result *result = &subject->result[PROFILE_HEAP];
 	struct rows rows = {0};
 	double total[4] = {0};
@@ -820,7 +864,7 @@ static void add_label(struct rows *rows, const char *label)
 static bool write_locks_by_label(struct profile *profile, struct profile_subject *subject)
 {
 	static const char *const columns[] = {"lock", "site", "stack", "acquisitions", "contended", "wait_ns", "max_wait_ns", "hold_ns"};
-	static const struct sums sums = {columns, 3, 8, 6};
+	static const struct sums sums = {columns, 3, 8, 6, 7, true};
 	struct profile_result *result = &subject->result[PROFILE_LOCKS];
 	char path[PROFILE_PATH_BYTES];
 	struct results_file tsv = {0};
@@ -863,7 +907,7 @@ static bool write_locks_by_label(struct profile *profile, struct profile_subject
 static bool write_locks(struct profile *profile, struct profile_subject *subject)
 {
 	static const char *const columns[] = {"lock", "site", "stack", "acquisitions", "contended", "wait_ns", "max_wait_ns", "hold_ns"};
-	static const struct sums sums = {columns, 3, 8, 6};
+	static const struct sums sums = {columns, 3, 8, 6, 7, true};
 	struct profile_result *result = &subject->result[PROFILE_LOCKS];
 	struct rows rows = {0};
 	double total[5] = {0};
