@@ -187,15 +187,33 @@ static bool fail(struct profile *profile, const char *what, const char *why)
 	return false;
 }
 
+/* The repository: the nearest folder above the program with sources of the library in it, or where the program should be. */
+static bool find_root(struct profile *profile)
+{
+	char path[PROFILE_PATH_BYTES + 16];
+	char *slash;
+
+	snprintf(profile->root, sizeof profile->root, "%s", profile->program);
+	while ((slash = strrchr(profile->root, '/')) && slash > profile->root) {
+		*slash = '\0';
+		snprintf(path, sizeof path, "%s/impl", profile->root);
+		if (access(path, F_OK) == 0 && strstr(profile->root, "/bugs/") == NULL && strstr(profile->root, "/build/") == NULL)
+			return true;
+	}
+	return plan_root(profile->root, sizeof profile->root);
+}
+
 /* This program, the one that records locks beside it, and the repository. */
 static bool find_programs(struct profile *profile)
 {
 	ssize_t length = readlink("/proc/self/exe", profile->program, sizeof profile->program - 1);
 	char *slash;
 
-	if (length <= 0 || !plan_root(profile->root, sizeof profile->root))
+	if (length <= 0)
 		return fail(profile, "/proc/self/exe", strerror(errno));
 	profile->program[length] = '\0';
+	if (!find_root(profile))
+		return fail(profile, profile->program, "it does not lie in build/<configuration>/ of a repository");
 	slash = strrchr(profile->program, '/');
 	snprintf(profile->traced, sizeof profile->traced, "%.*s/traced", (int)(slash - profile->program), profile->program);
 	return true;

@@ -170,8 +170,14 @@ size_t names_code(struct names *names, const char *object_path, uint64_t address
 
 const char *names_part(const char *file)
 {
+	const char *planted;
+
 	if (!file)
 		return "other";
+	/* A file with a planted bug: build/<configuration>/bugs/<name>/impl/... */
+	planted = strncmp(file, "build/", 6) == 0 ? strstr(file, "/bugs/") : NULL;
+	planted = planted ? strchr(planted + 6, '/') : NULL;
+	file = planted ? planted + 1 : file;
 	if (strncmp(file, "common/", 7) == 0 || strncmp(file, "impl/", 5) == 0 || strncmp(file, "include/capacitor/", 18) == 0)
 		return "library";
 	return strncmp(file, "harness/", 8) == 0 || strncmp(file, "tests/", 6) == 0 ? "harness" : "other";

@@ -202,15 +202,22 @@ static char **read_source(const char *path, size_t *count)
 	return lines;
 }
 
-/* A function begins behind the last line that can end what stands before it, and ends with a brace in the first column. */
+/* Can the line be one of a function before its closing brace? Comments above it cannot, nor what ends another. */
+static bool belongs(const char *line)
+{
+	return line && line[0] != '\0' && line[0] != '}' && line[0] != '#' && strncmp(line, " *", 2) != 0 && strncmp(line, "/*", 2) != 0;
+}
+
+/* A function's first line is not indented, and neither is its last, a brace. */
 static void extent(char **source, size_t count, size_t *first, size_t *last)
 {
-	while (*first > 1 && source[*first - 2] && source[*first - 2][0] != '\0' && source[*first - 2][0] != '}' &&
-	       source[*first - 2][0] != '#' && strncmp(source[*first - 2], " *", 2) != 0)
+	while (*first > 1 && belongs(source[*first - 2]))
 		--*first;
-	/* Blank lines also stand between statements: a function's first line is not indented. */
+	/* Blank lines also stand between statements. */
 	while (*first > 1 && source[*first - 1] && (isspace((unsigned char)source[*first - 1][0]) || source[*first - 1][0] == '{' ||
 	                                            source[*first - 1][0] == '\0'))
+		--*first;
+	while (*first > 1 && belongs(source[*first - 2]))
 		--*first;
 	while (*last < count && source[*last - 1] && source[*last - 1][0] != '}')
 		++*last;
