@@ -216,7 +216,7 @@ $(BUILD)/build_info.h: always | $(BUILD)/packages
 	@mk/build-info '$(CONF)' '$(CC)' '$(strip $(C_FLAGS))' | mk/replace-if-changed $@
 
 # The distribution's packages that all of this needs; installs what is missing. Some checks need more of them.
-$(BUILD)/packages $(BUILD)/packages-checks: $(BUILD)/%: mk/% mk/install-packages
+$(BUILD)/packages $(BUILD)/packages-checks $(BUILD)/packages-profile: $(BUILD)/%: mk/% mk/install-packages
 	@mk/install-packages $<
 	@mkdir -p $(@D) && touch $@
 
@@ -444,7 +444,7 @@ probes: probe-programs ## what the library's own measuring costs, for the report
 # of which everything else is used as it is. mk/kill-matrix does so for each bug and configuration.
 ifneq ($(BUG),)
 BROKEN     := $(BUILD)/bugs/$(BUG)
-BUG_SCRIPT := $(firstword $(wildcard tests/mutants/$(BUG).sed tests/fuzz/mutants/$(BUG).sed))
+BUG_SCRIPT := $(firstword $(wildcard tests/mutants/$(BUG).sed tests/fuzz/mutants/$(BUG).sed tests/profile/$(BUG).sed))
 BUG_FILE   := $(shell sed -n 's/^. file: //p' $(BUG_SCRIPT))
 # A header is a part of nearly every object.
 BROKEN_SOURCES := $(if $(filter %.h,$(BUG_FILE)),$(COMMON_SOURCES) $(IMPL_SOURCES),$(BUG_FILE))
@@ -510,7 +510,19 @@ $(BROKEN)/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.c.o $(filter-out %/main.c.o $(call 
                   $(BROKEN)/libcapacitor.a
 	$(CXX) $(FLAGS) -fsanitize=fuzzer -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
 
-.PHONY: broken broken-fuzz
+# For profiles: the program itself, and the one that records locks.
+$(BROKEN)/capacitor: $(HARNESS_OBJECTS) $(BROKEN)/libcapacitor.a
+	$(CXX) $(FLAGS) -pie -rdynamic -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
+
+$(BROKEN)/libcapacitor-traced.a: $(BROKEN)/libcapacitor.a harness/traced/calls.symbols
+	objcopy --redefine-syms=harness/traced/calls.symbols $< $@
+
+$(BROKEN)/traced: $(call object,harness/traced/main.c) $(TRACED_OBJECTS) $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) \
+                  $(BROKEN)/libcapacitor-traced.a
+	$(CXX) $(FLAGS) -pie -rdynamic -o $@ $^ $(TRACED_WRAPS) $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
+
+.PHONY: broken broken-fuzz broken-profile
+broken-profile: $(BROKEN)/capacitor $(if $(wildcard harness/traced/main.c),$(BROKEN)/traced)
 broken-fuzz: $(BROKEN)/$(or $(shell sed -n 's/^. fuzz: //p' $(BUG_SCRIPT)),calls)_fuzz
 broken: $(BROKEN)/conformance_test $(BROKEN)/check
 endif
@@ -553,6 +565,16 @@ plots: $(BUILD)/capacitor ## draw the plots and the report of a run again (RUN=r
 .PHONY: bench
 bench: $(BUILD)/capacitor ## one benchmark (ARGS='--suite basic ...')
 	@$(BUILD)/capacitor bench $(ARGS)
+
+# ---- Profiles -----------------------------------------------------------------------------------------------------
+
+.PHONY: profile profile-programs profile-controls
+profile-programs: $(BUILD)/capacitor $(if $(wildcard harness/traced/main.c),$(BUILD)/traced)
+profile: profile-programs ## CPU, heap, locks, off-CPU: lists, pictures, a page (IMPL=rcu SUITE=basic ARGS='--seconds 5s ...')
+	@mk/install-packages mk/packages-profile || echo 'Without them: what cannot be had is said below.' >&2
+	@$(BUILD)/capacitor profile $(if $(IMPL),--impl '$(IMPL)') $(if $(SUITE),--suite '$(SUITE)') $(ARGS)
+profile-controls: $(BUILD)/packages-profile profile-programs ## plant what each profiler must put first, and see that it does
+	@mk/profile-controls
 
 # ---- The observatory ----------------------------------------------------------------------------------------------
 
