@@ -42,13 +42,15 @@ enum {
 
 static const struct options_known known[] = {
 	[IMPL] = {"--impl", "NAMES", "implementations (see capacitor list), or all; default: rwlock,sharded,rcu,ck_hs"},
-	[SECONDS] = {"--seconds", "TIME", "how long each point is watched by each kind, all rounds together, 100ms to 1h; default: 5s"},
+	[SECONDS] = {"--seconds", "TIME", "how long each point is watched by each kind, all rounds together, 100ms to 1h; "
+	             "default: 5s"},
 	[ROUNDS] = {"--rounds", "N", "in so many runs, in turn with plain ones, 1 to 100; default: 5"},
 	[KINDS] = {"--kinds", "NAMES", "cpu, heap, locks, offcpu, or all; default: all"},
 	[FUNCTION] = {"--function", "NAME", "whose source is shown with the samples of each line; default: the function of the\n"
 		"library that has most of its own"},
 	[SAMPLER] = {"--sampler", "NAME", "cpu: gperftools, or perf (record, with cpu-clock, user code only); default: gperftools"},
-	[FREQUENCY] = {"--frequency", "N", "cpu: samples a second of processor time that are asked for, 1 to 4000; the kernel's tick\n"
+	[FREQUENCY] = {"--frequency", "N", "cpu: samples a second of processor time that are asked for, 1 to 4000; the "
+	               "kernel's tick\n"
 		"limits gperftools' to some hundreds per thread; default: 1000"},
 	[SEED] = {"--seed", "N", "round r (from 0) draws keys and operations from N + r; default: 1"},
 	[OUT] = {"--out", "FOLDER", "new or empty; default: results/profile-<time>-<commit>"},
@@ -72,21 +74,26 @@ static const struct options_known known[] = {
 static void print_help(void)
 {
 	puts("usage: capacitor profile [OPTION...]\n\n"
-	     "Runs points of bench under profilers and writes, for each implementation, lists of functions, tables (TSV), call graphs\n"
+	     "Runs points of bench under profilers and writes, for each implementation, lists of functions, tables (TSV), call "
+	     "graphs\n"
 	     "and flame graphs (SVG), the annotated source of one function, and a page, index.html, that ties them together. With\n"
 	     "several points (a suite, lists), the profile of an implementation is that of all of them together.\n\n"
-	     "Every kind has runs of its own, in turn with plain runs; the profiler is on in the measured windows only. What it costs\n"
+	     "Every kind has runs of its own, in turn with plain runs; the profiler is on in the measured windows only. What "
+	     "it costs\n"
 	     "is shown beside what it found.\n");
 	options_print(stdout, known);
 	puts("\nKinds:\n"
 	     "  cpu     where threads run: gperftools' sampling by processor time, all threads, no performance counters needed\n"
 	     "  heap    which calls allocate, how much in total, and how much is still held when the window closes\n"
 	     "  locks   which lock, taken and waited for how often, how long, and from where\n"
-	     "  offcpu  where threads sleep: 200 times a second, whoever is asleep writes down its stack. How long threads ran, were\n"
-	     "          ready but had no processor, and slept is the kernel's count. Being ready without a processor (preemption) has\n"
+	     "  offcpu  where threads sleep: 200 times a second, whoever is asleep writes down its stack. How long threads "
+	     "ran, were\n"
+	     "          ready but had no processor, and slept is the kernel's count. Being ready without a processor "
+	     "(preemption) has\n"
 	     "          no stacks. Sleeps that end between the look and the stack (some 10 us) are a little under-represented;\n"
 	     "          threads made within a window are not seen.\n\n"
-	     "Tools (make profile installs them): libgoogle-perftools4, graphviz, libdevel-nytprof-perl (flamegraph.pl), linux-perf.\n"
+	     "Tools (make profile installs them): libgoogle-perftools4, graphviz, libdevel-nytprof-perl (flamegraph.pl), "
+	     "linux-perf.\n"
 	     "What is missing is said, with its package, and the rest is done.");
 }
 
@@ -172,7 +179,8 @@ static bool read_options(struct profile *profile, int argc, char **argv)
 		profile->bench[profile->bench_count++] = processors;
 	}
 	if (profile->seconds / (double)profile->rounds < 0.01) {
-		snprintf(profile->error, sizeof profile->error, "--seconds %g in %" PRIu64 " rounds makes windows of less than 10 ms; give "
+		snprintf(profile->error, sizeof profile->error, "--seconds %g in %" PRIu64 " rounds makes windows of less than "
+		         "10 ms; give "
 		         "more seconds or fewer rounds", profile->seconds, profile->rounds);
 		return false;
 	}
@@ -332,7 +340,8 @@ static int report(const struct profile *profile)
 		const struct profile_subject *subject = &profile->subject[i];
 
 		if (subject->result[PROFILE_PLAIN].unavailable[0]) {
-			fprintf(stderr, "capacitor profile: %s: %s\n", subject->implementation, subject->result[PROFILE_PLAIN].unavailable);
+			fprintf(stderr, "capacitor profile: %s: %s\n", subject->implementation,
+			        subject->result[PROFILE_PLAIN].unavailable);
 			failed = true;
 		}
 		for (unsigned kind = 0; kind < PROFILE_KINDS; kind++) {
@@ -349,7 +358,8 @@ static int report(const struct profile *profile)
 				printf("%s\n", result->note);
 			for (size_t v = 0; v < result->views; v++)
 				if (result->view[v].pictures[0])
-					printf("%-10s %-7s %s\n", subject->implementation, result->view[v].name, result->view[v].pictures);
+					printf("%-10s %-7s %s\n", subject->implementation, result->view[v].name,
+					       result->view[v].pictures);
 		}
 	}
 	printf("%s/index.html\n", profile->folder);

@@ -18,7 +18,8 @@ static const char head[] =
 	"h1,h2,h3,th,summary,nav,.facts{font-family:'Helvetica Neue',Helvetica,Arial,sans-serif}\n"
 	"h1{font-size:1.9rem;margin-bottom:.2rem}h2{margin-top:3rem;border-top:1px solid #ccc;padding-top:1.2rem}\n"
 	"p{max-width:52rem}figure{margin:1.4rem 0}figcaption{font-size:.93rem;color:#444;max-width:52rem}\n"
-	"figure.flame object{width:100%;border:1px solid #ddd}figure.calls img{max-width:100%;max-height:52rem;border:1px solid #ddd}\n"
+	"figure.flame object{width:100%;border:1px solid #ddd}figure.calls img{max-width:100%;max-height:52rem;border:1px "
+		"solid #ddd}\n"
 	"table{border-collapse:collapse;font-size:.84rem;font-variant-numeric:tabular-nums;margin:.8rem 0}\n"
 	"th,td{padding:.22rem .7rem;text-align:right;border-bottom:1px solid #e4e4e4;white-space:nowrap;vertical-align:top}\n"
 	"th{border-bottom:2px solid #888;font-weight:600}td.t,th.t{text-align:left}td.w{white-space:normal;text-align:left}\n"
@@ -81,9 +82,10 @@ static json_t *kind_json(const struct profile_result *result)
 	json_object_set_new(json, "note", json_string(result->note));
 	json_object_set_new(json, "ns_per_op", rounds_json(result));
 	if (result->overhead.median > 0)
-		json_object_set_new(json, "overhead", json_pack("{s:f, s:f, s:f, s:f}", "ratio", result->overhead.median, "ratio_low",
-		                                                result->overhead.low, "ratio_high", result->overhead.high, "coverage",
-		                                                result->overhead.coverage));
+		json_object_set_new(json, "overhead",
+		                    json_pack("{s:f, s:f, s:f, s:f}", "ratio", result->overhead.median, "ratio_low",
+		                              result->overhead.low, "ratio_high", result->overhead.high, "coverage",
+		                              result->overhead.coverage));
 	else
 		json_object_set_new(json, "overhead", json_string(result->locks_by_label ? "unavailable: counted in the plain runs"
 		                                                                         : "unavailable: the run tells no time"));
@@ -129,7 +131,8 @@ static json_t *profile_json(const struct profile *profile)
 static void write_overhead(FILE *out, const struct profile_result *result)
 {
 	if (result->overhead.median > 0)
-		fprintf(out, "<td>&times; %.3f <span class=\"i\">[%.3f, %.3f]</span></td>", result->overhead.median, result->overhead.low,
+		fprintf(out, "<td>&times; %.3f <span class=\"i\">[%.3f, %.3f]</span></td>", result->overhead.median,
+		        result->overhead.low,
 		        result->overhead.high);
 	else
 		html_element(out, "td class=\"t i\"", result->locks_by_label ? "none: counted in the plain runs" : "not measured");
@@ -144,7 +147,8 @@ static void write_summary_row(FILE *out, const struct profile_subject *subject, 
 
 	fputs("<tr>", out);
 	html_element(out, "td class=\"t\"", subject->implementation);
-	fprintf(out, "<td class=\"t\"><a href=\"#%s-%s\">%s</a></td>", subject->implementation, profile_kinds[kind], kind_titles[kind]);
+	fprintf(out, "<td class=\"t\"><a href=\"#%s-%s\">%s</a></td>", subject->implementation, profile_kinds[kind],
+	        kind_titles[kind]);
 	if (result->unavailable[0]) {
 		fputs("<td class=\"w\" colspan=\"3\">unavailable: ", out);
 		html_escaped(out, result->unavailable);
@@ -170,10 +174,12 @@ static void write_top(FILE *out, const struct profile_view *view)
 	struct stacks_function *functions = stacks_functions(view->stacks, &count);
 	double total = stacks_total(view->stacks);
 
-	fprintf(out, "<div class=\"wide\"><table><tr><th>self %%</th><th>total %%</th><th>self, %s</th><th class=\"t\">function</th>"
+	fprintf(out, "<div class=\"wide\"><table><tr><th>self %%</th><th>total %%</th><th>self, %s</th><th "
+	        "class=\"t\">function</th>"
 	             "<th class=\"t\">file</th></tr>\n", view->unit);
 	for (size_t i = 0; i < count && i < ROWS_SHOWN; i++) {
-		fprintf(out, "<tr><td>%.1f</td><td>%.1f</td><td>", 100 * functions[i].self / total, 100 * functions[i].total / total);
+		fprintf(out, "<tr><td>%.1f</td><td>%.1f</td><td>", 100 * functions[i].self / total,
+		        100 * functions[i].total / total);
 		html_number(out, functions[i].self);
 		fprintf(out, "</td><td class=\"t %s\"><code>", names_part(functions[i].file));
 		html_escaped(out, functions[i].function);
@@ -207,16 +213,21 @@ static void write_view(FILE *out, const struct profile *profile, const struct pr
 	html_element(out, "h4", view->title);
 	html_element(out, "p", view->what);
 	write_top(out, view);
-	fprintf(out, "<p class=\"facts\">All functions: <a href=\"%s.%s.txt\">%s.%s.txt</a>. Folded stacks: <a href=\"%s.%s.folded\">"
+	fprintf(out, "<p class=\"facts\">All functions: <a href=\"%s.%s.txt\">%s.%s.txt</a>. Folded stacks: <a "
+	        "href=\"%s.%s.folded\">"
 	             "%s.%s.folded</a>.</p>\n", impl, view->name, impl, view->name, impl, view->name, impl, view->name);
 	if (view->has_flame)
 		fprintf(out, "<figure class=\"flame\"><object data=\"%s.%s.flame.svg\" type=\"image/svg+xml\"></object><figcaption>"
-		             "Flame graph. Width is share of %s; what stands on a box is what it called, inlined functions included; the order "
-		             "from left to right says nothing. A click enlarges. <a href=\"%s.%s.flame.svg\">Alone</a>.</figcaption></figure>\n",
+		             "Flame graph. Width is share of %s; what stands on a box is what it called, inlined functions "
+		             "included; the order "
+		             "from left to right says nothing. A click enlarges. <a "
+		             "href=\"%s.%s.flame.svg\">Alone</a>.</figcaption></figure>\n",
 		        impl, view->name, view->unit, impl, view->name);
 	if (view->has_calls)
-		fprintf(out, "<figure class=\"calls\"><a href=\"%s.%s.calls.svg\"><img src=\"%s.%s.calls.svg\" alt=\"call graph\"></a>"
-		             "<figcaption>Call graph. Each function once, whoever called it; the darker, the more it has of its own.</figcaption>"
+		fprintf(out, "<figure class=\"calls\"><a href=\"%s.%s.calls.svg\"><img src=\"%s.%s.calls.svg\" alt=\"call "
+		        "graph\"></a>"
+		             "<figcaption>Call graph. Each function once, whoever called it; the darker, the more it has of "
+		             "its own.</figcaption>"
 		             "</figure>\n", impl, view->name, impl, view->name);
 	if (view->pictures[0])
 		html_element(out, "p class=\"facts\"", view->pictures);
@@ -384,7 +395,8 @@ static void write_subject(FILE *out, const struct profile *profile, const struct
 	if (plain->unavailable[0])
 		html_element(out, "p", plain->unavailable);
 	else
-		fprintf(out, "<p>Without a profiler an operation takes %.4g ns in its thread (median of %u runs; geometric mean over the points).</p>\n",
+		fprintf(out, "<p>Without a profiler an operation takes %.4g ns in its thread (median of %u runs; geometric "
+		        "mean over the points).</p>\n",
 		        median(plain->ns_per_op, plain->rounds), plain->rounds);
 	for (unsigned kind = 0; kind < PROFILE_KINDS; kind++)
 		if (subject->result[kind].wanted)
@@ -404,16 +416,20 @@ static void write_html(FILE *out, const struct profile *profile)
 	fprintf(out, "; %llu rounds of %g s windows of each kind. <a href=\"profile.json\">profile.json</a>, <a href=\"env.json\">"
 	             "the machine</a>, raw files in <code>raw/</code>.</p>\n", (unsigned long long)profile->rounds,
 	        profile->seconds / (double)profile->rounds);
-	fputs("<p>Each kind was run in processes of its own, in turn with runs without a profiler, and was on in the measured windows only. "
-	      "The cost of a profiler is the time per operation with it, divided by that of the plain run of the same round: the median "
+	fputs("<p>Each kind was run in processes of its own, in turn with runs without a profiler, and was on in the measured "
+	      "windows only. "
+	      "The cost of a profiler is the time per operation with it, divided by that of the plain run of the same round: "
+	      "the median "
 	      "of the rounds, with the 95 % interval (from six rounds on; else smallest to largest).</p>\n"
-	      "<div class=\"wide\"><table><tr><th class=\"t\">impl</th><th class=\"t\">kind</th><th>cost</th><th class=\"t\">first of the list</th>"
+	      "<div class=\"wide\"><table><tr><th class=\"t\">impl</th><th class=\"t\">kind</th><th>cost</th><th "
+	      "class=\"t\">first of the list</th>"
 	      "<th class=\"t\">what was found</th></tr>\n", out);
 	for (size_t i = 0; i < profile->subjects; i++)
 		for (unsigned kind = 0; kind < PROFILE_KINDS; kind++)
 			if (profile->subject[i].result[kind].wanted)
 				write_summary_row(out, &profile->subject[i], kind);
-	fputs("</table></div>\n<p class=\"facts\">In lists, <b>bold</b> functions are the library's. Files under <code>harness/</code> are what "
+	fputs("</table></div>\n<p class=\"facts\">In lists, <b>bold</b> functions are the library's. Files under "
+	      "<code>harness/</code> are what "
 	      "measures; the rest is what the library stands on. \"(in libx.so)\" is code that no symbol covers.</p>\n", out);
 	for (size_t i = 0; i < profile->subjects; i++)
 		write_subject(out, profile, &profile->subject[i]);

@@ -241,7 +241,8 @@ bool profile_try_options(struct profile *profile)
 		if (list_points(profile, subject->implementation, subject, false))
 			profile->subjects++;
 		else
-			fprintf(stderr, "capacitor profile: left out: %s: it cannot be run with these options\n", subject->implementation);
+			fprintf(stderr, "capacitor profile: left out: %s: it cannot be run with these options\n",
+			        subject->implementation);
 	}
 	return profile->subjects > 0;
 }

@@ -116,7 +116,8 @@ static bool add_mapping(struct samples *samples, struct mappings *mappings, cons
 	char permissions[8], path[1024] = "";
 	struct mapping *larger;
 
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %*s %*s %1023[^\n]", &begin, &end, permissions, &offset, path) < 4 ||
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %*s %*s %1023[^\n]", &begin, &end, permissions, &offset,
+	           path) < 4 ||
 	    permissions[2] != 'x' || path[0] == '\0')
 		return true;
 	if (!wanted_address(path, offset, &address))

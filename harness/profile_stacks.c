@@ -371,7 +371,8 @@ struct stacks_line *stacks_lines(const struct stacks *stacks, size_t *count)
 	for (size_t i = 0; i < *count; i++) {
 		const struct frame *frame = stacks->frame.item[i];
 
-		list[i] = (struct stacks_line){frame->function->name, frame->function->file, frame->line, frame->self, frame->total};
+		list[i] = (struct stacks_line){frame->function->name, frame->function->file, frame->line, frame->self,
+		                               frame->total};
 	}
 	if (*count > 0)
 		qsort(list, *count, sizeof *list, by_place);
@@ -410,7 +411,8 @@ static struct call *all_calls(const struct stacks *stacks, size_t *count)
 		const struct record *record = stacks->record.item[i];
 
 		for (size_t j = 0; j + 1 < record->depth; j++)
-			calls[(*count)++] = (struct call){record->frame[j + 1]->function->index, record->frame[j]->function->index, i,
+			calls[(*count)++] = (struct call){record->frame[j + 1]->function->index,
+			                                  record->frame[j]->function->index, i,
 			                                  record->weight};
 	}
 	if (calls)
@@ -572,7 +574,8 @@ static void write_edges(FILE *out, const struct stacks *stacks, const struct sta
 		quoted(out, edge->callee);
 		fputc('@', out);
 		quoted(out, edge->callee_file);
-		fprintf(out, "\" [label=\" %.1f %%\", penwidth=%.1f, weight=%.0f];\n", 100 * share, 0.5 + 4 * share, 1 + 100 * share);
+		fprintf(out, "\" [label=\" %.1f %%\", penwidth=%.1f, weight=%.0f];\n", 100 * share, 0.5 + 4 * share,
+		        1 + 100 * share);
 	}
 	free(edges);
 }

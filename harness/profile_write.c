@@ -66,9 +66,10 @@ static bool write_functions(struct profile *profile, const struct profile_subjec
 	fprintf(text.stream, "%s, %s: %.0f %s\n%s\n\n%12s %7s %12s %7s  function\n", view->title, subject->implementation, total,
 	        view->unit, view->what, "self", "%", "total", "%");
 	for (size_t i = 0; i < count - left; i++)
-		fprintf(text.stream, "%12.0f %6.1f%% %12.0f %6.1f%%  %s%s%s%s\n", functions[i].self, percent(functions[i].self, total),
-		        functions[i].total, percent(functions[i].total, total), functions[i].function,
-		        functions[i].file[0] ? " (" : "", functions[i].file, functions[i].file[0] ? ")" : "");
+		fprintf(text.stream, "%12.0f %6.1f%% %12.0f %6.1f%%  %s%s%s%s\n", functions[i].self,
+		        percent(functions[i].self, total), functions[i].total, percent(functions[i].total, total),
+		        functions[i].function, functions[i].file[0] ? " (" : "", functions[i].file,
+		        functions[i].file[0] ? ")" : "");
 	if (left > 0)
 		fprintf(text.stream, "and %zu more functions\n", left);
 	free(functions);
@@ -87,8 +88,9 @@ static bool write_cpu_table(struct profile *profile, const struct profile_subjec
 		fputs("function\tfile\tself_samples\tself_percent\ttotal_samples\ttotal_percent\tpart\n", tsv.stream);
 		for (size_t i = 0; i < count; i++)
 			fprintf(tsv.stream, "%s\t%s\t%.0f\t%.4g\t%.0f\t%.4g\t%s\n", functions[i].function,
-			        functions[i].file[0] ? functions[i].file : "-", functions[i].self, percent(functions[i].self, total),
-			        functions[i].total, percent(functions[i].total, total), names_part(functions[i].file));
+			        functions[i].file[0] ? functions[i].file : "-", functions[i].self,
+			        percent(functions[i].self, total), functions[i].total, percent(functions[i].total, total),
+			        names_part(functions[i].file));
 		fine = commit(profile, &tsv);
 	}
 	free(functions);
@@ -129,11 +131,14 @@ static bool write_addresses(struct profile *profile, const struct profile_subjec
 		struct debuginfo_frame frame[8];
 		const char *object = counted[i].at.object == SAMPLES_NOWHERE ? "-" : samples->objects[counted[i].at.object];
 		uint64_t sum = counted[i].count;
+		const char *slash;
 
 		while (i + 1 < samples->stack_count && by_address(&counted[i], &counted[i + 1]) == 0)
 			sum += counted[++i].count;
-		names_code(profile->names, counted[i].at.object == SAMPLES_NOWHERE ? NULL : object, counted[i].at.address, frame, 8);
-		fprintf(tsv.stream, "%s\t0x%" PRIx64 "\t%" PRIu64 "\t%s\t%s\t%u\n", strrchr(object, '/') ? strrchr(object, '/') + 1 : object,
+		names_code(profile->names, counted[i].at.object == SAMPLES_NOWHERE ? NULL : object, counted[i].at.address,
+		           frame, 8);
+		slash = strrchr(object, '/');
+		fprintf(tsv.stream, "%s\t0x%" PRIx64 "\t%" PRIu64 "\t%s\t%s\t%u\n", slash ? slash + 1 : object,
 		        counted[i].at.address, sum, frame[0].function, frame[0].file ? frame[0].file : "-", frame[0].line);
 	}
 	free(counted);
@@ -205,7 +210,8 @@ static char **read_source(const char *path, size_t *count)
 /* Can the line be one of a function before its closing brace? Comments above it cannot, nor what ends another. */
 static bool belongs(const char *line)
 {
-	return line && line[0] != '\0' && line[0] != '}' && line[0] != '#' && strncmp(line, " *", 2) != 0 && strncmp(line, "/*", 2) != 0;
+	return line && line[0] != '\0' && line[0] != '}' && line[0] != '#' && strncmp(line, " *", 2) != 0 &&
+	       strncmp(line, "/*", 2) != 0;
 }
 
 /* A function's first line is not indented, and neither is its last, a brace. */
@@ -335,6 +341,12 @@ static bool draw(const char *const *arguments, const char *path)
 	return false;
 }
 
+/* Processor time is warm, memory green, waiting cold. */
+static const char *colours(const char *view)
+{
+	return strcmp(view, "cpu") == 0 ? "hot" : strncmp(view, "heap", 4) == 0 ? "green" : "blue";
+}
+
 static bool write_flame(struct profile *profile, const struct profile_subject *subject, struct profile_view *view)
 {
 	char folded[PROFILE_PATH_BYTES], svg[PROFILE_PATH_BYTES], name[128], title[256];
@@ -355,11 +367,10 @@ static bool write_flame(struct profile *profile, const struct profile_subject *s
 	profile_path(profile, subject, name, svg);
 	snprintf(title, sizeof title, "%s: %s, by calls from below", subject->implementation, view->title);
 	if (script) {
-		const char *const arguments[] = {"perl", script, "--hash", "--width", "1200", "--fonttype", "Helvetica, Arial, sans-serif",
-		                                 "--colors", strncmp(view->name, "heap", 4) == 0 ? "green"
-		                                             : strcmp(view->name, "cpu") == 0    ? "hot"
-		                                                                                 : "blue",
-		                                 "--countname", view->unit, "--title", title, folded, NULL};
+		const char *const arguments[] = {
+			"perl", script, "--hash", "--width", "1200", "--fonttype", "Helvetica, Arial, sans-serif",
+			"--colors", colours(view->name), "--countname", view->unit, "--title", title, folded, NULL,
+		};
 
 		view->has_flame = draw(arguments, svg);
 	}
@@ -378,7 +389,8 @@ static bool write_calls(struct profile *profile, const struct profile_subject *s
 
 	if (!open_file(profile, subject, view->name, ".calls.dot", &file))
 		return false;
-	snprintf(title, sizeof title, "%s: %s, %.0f %s", subject->implementation, view->title, stacks_total(view->stacks), view->unit);
+	snprintf(title, sizeof title, "%s: %s, %.0f %s", subject->implementation, view->title, stacks_total(view->stacks),
+	         view->unit);
 	drawn = stacks_write_dot(file.stream, view->stacks, title, view->unit, GRAPH_LEAST);
 	if (!commit(profile, &file))
 		return false;
@@ -395,7 +407,8 @@ static bool write_calls(struct profile *profile, const struct profile_subject *s
 
 static bool write_view(struct profile *profile, const struct profile_subject *subject, struct profile_view *view)
 {
-	return write_functions(profile, subject, view) && write_flame(profile, subject, view) && write_calls(profile, subject, view);
+	return write_functions(profile, subject, view) && write_flame(profile, subject, view) &&
+	       write_calls(profile, subject, view);
 }
 
 /* ---- CPU --------------------------------------------------------------------------------------------------------- */
@@ -440,9 +453,11 @@ static bool write_cpu(struct profile *profile, struct profile_subject *subject)
 		samples_free(&samples);
 		return true;
 	}
-	*view = (struct profile_view){.name = "cpu", .title = "CPU time", .unit = "samples", .stacks = stacks_new(),
-	                              .what = profile->perf ? "A sample is a moment at which a thread ran (perf, cpu-clock, user code only)."
-	                                                    : "A sample is a moment at which a thread ran (gperftools, by processor time)."};
+	*view = (struct profile_view){
+		.name = "cpu", .title = "CPU time", .unit = "samples", .stacks = stacks_new(),
+		.what = profile->perf ? "A sample is a moment at which a thread ran (perf, cpu-clock, user code only)."
+		                      : "A sample is a moment at which a thread ran (gperftools, by processor time).",
+	};
 	result->views = 1;
 	if (!view->stacks || !stacks_add_samples(view->stacks, &samples, profile->names)) {
 		unavailable(result, "no memory for its stacks");
@@ -451,7 +466,8 @@ static bool write_cpu(struct profile *profile, struct profile_subject *subject)
 	}
 	snprintf(result->note, sizeof result->note, "%.1f %% of the stacks reach the beginning of their thread.",
 	         100 * stacks_complete(view->stacks));
-	result->facts = json_pack("{s:s, s:I, s:I, s:f}", "sampler", profile->perf ? "perf cpu-clock:u" : "gperftools", "frequency_hz",
+	result->facts = json_pack("{s:s, s:I, s:I, s:f}", "sampler", profile->perf ? "perf cpu-clock:u" : "gperftools",
+	                          "frequency_hz",
 	                          (json_int_t)profile->frequency, "samples", (json_int_t)samples.total, "complete_stacks_percent",
 	                          100 * stacks_complete(view->stacks));
 	fine = write_cpu_table(profile, subject, view->stacks) && write_lines(profile, subject, view->stacks) &&
@@ -562,21 +578,25 @@ static void write_offcpu_row(void *context, const struct debuginfo_frame *frames
 
 static void tell_sleep(struct profile_result *result, const struct sleep *sleep, double asleep_s, double samples)
 {
+	static const char no_times[] = "unavailable: the kernel keeps no schedstat";
+
 	if (sleep->told)
 		snprintf(result->note, sizeof result->note,
-		         "Of the threads' %.3g s the kernel counts %.1f %% running, %.1f %% ready without a processor (preempted), %.1f %% "
+		         "Of the threads' %.3g s the kernel counts %.1f %% running, %.1f %% ready without a processor "
+		         "(preempted), %.1f %% "
 		         "asleep; %.0f of %.0f looks found them asleep, %.0f stacks came too late.",
 		         sleep->window_s, percent(sleep->ran_s, sleep->window_s), percent(sleep->waited_s, sleep->window_s),
 		         percent(sleep->blocked_s, sleep->window_s), sleep->asleep, sleep->looks, sleep->missed);
 	else
-		snprintf(result->note, sizeof result->note, "The kernel keeps no times of threads here (schedstat): seconds are estimated "
+		snprintf(result->note, sizeof result->note, "The kernel keeps no times of threads here (schedstat): seconds "
+		         "are estimated "
 		         "from %.0f of %.0f looks.", sleep->asleep, sleep->looks);
 	result->facts = json_pack("{s:i, s:f, s:f, s:f, s:f, s:f, s:f}", "period_us", OFFCPU_PERIOD_US, "thread_s", sleep->window_s,
 	                          "asleep_s", asleep_s, "looks", sleep->looks, "found_asleep", sleep->asleep, "samples", samples,
 	                          "missed", sleep->missed);
 	json_object_set_new(result->facts, "unanswered", json_real(sleep->unanswered));
-	json_object_set_new(result->facts, "running_s", sleep->told ? json_real(sleep->ran_s) : json_string("unavailable: no schedstat"));
-	json_object_set_new(result->facts, "ready_s", sleep->told ? json_real(sleep->waited_s) : json_string("unavailable: no schedstat"));
+	json_object_set_new(result->facts, "running_s", sleep->told ? json_real(sleep->ran_s) : json_string(no_times));
+	json_object_set_new(result->facts, "ready_s", sleep->told ? json_real(sleep->waited_s) : json_string(no_times));
 }
 
 static bool write_offcpu(struct profile *profile, struct profile_subject *subject)
@@ -595,9 +615,11 @@ static bool write_offcpu(struct profile *profile, struct profile_subject *subjec
 		samples_free(&samples);
 		return true;
 	}
-	*view = (struct profile_view){.name = "offcpu", .title = "Where threads sleep", .unit = "samples", .stacks = stacks_new(),
-	                              .what = "A sample is a moment at which a thread was found asleep in a system call. Being ready "
-	                                      "without a processor is no sleep."};
+	*view = (struct profile_view){
+		.name = "offcpu", .title = "Where threads sleep", .unit = "samples", .stacks = stacks_new(),
+		.what = "A sample is a moment at which a thread was found asleep in a system call. Being ready without a "
+		        "processor is no sleep.",
+	};
 	result->views = 1;
 	named = view->stacks && stacks_add_samples(view->stacks, &samples, profile->names);
 	table = (struct offcpu_table){.total = (double)samples.total,
@@ -811,7 +833,8 @@ static bool write_heap(struct profile *profile, struct profile_subject *subject)
 	if (fine && rows.count > 0) {
 		static const struct profile_view views[] = {
 			{.name = "heap", .title = "Memory allocated", .unit = "bytes",
-			 .what = "Bytes that were asked of malloc and its kin within the windows, whether or not they were freed since."},
+			 .what = "Bytes that were asked of malloc and its kin within the windows, whether or not they were "
+			 "freed since."},
 			{.name = "heap-live", .title = "Memory still held at the end", .unit = "bytes",
 			 .what = "Bytes that were asked for within the windows and not freed when they closed."},
 		};
@@ -824,9 +847,11 @@ static bool write_heap(struct profile *profile, struct profile_subject *subject)
 			result->view[result->views] = views[i];
 			result->view[result->views++].stacks = stacks;
 		}
-		snprintf(result->note, sizeof result->note, "%.0f allocations of %.0f bytes in the windows, %.0f of %.0f bytes of them not freed "
+		snprintf(result->note, sizeof result->note, "%.0f allocations of %.0f bytes in the windows, %.0f of %.0f bytes "
+		         "of them not freed "
 		         "when they closed.", total[0], total[1], total[2], total[3]);
-		result->facts = json_pack("{s:f, s:f, s:f, s:f}", "allocations", total[0], "bytes", total[1], "live_allocations", total[2],
+		result->facts = json_pack("{s:f, s:f, s:f, s:f}", "allocations", total[0], "bytes", total[1], "live_allocations",
+		                          total[2],
 		                          "live_bytes", total[3]);
 	}
 	free_rows(&rows);
@@ -870,7 +895,8 @@ static void add_label(struct rows *rows, const char *label)
 
 static bool write_locks_by_label(struct profile *profile, struct profile_subject *subject)
 {
-	static const char *const columns[] = {"lock", "site", "stack", "acquisitions", "contended", "wait_ns", "max_wait_ns", "hold_ns"};
+	static const char *const columns[] = {"lock", "site", "stack", "acquisitions", "contended", "wait_ns", "max_wait_ns",
+	                                      "hold_ns"};
 	static const struct sums sums = {columns, 3, 8, 6, 7, true};
 	struct profile_result *result = &subject->result[PROFILE_LOCKS];
 	char path[PROFILE_PATH_BYTES];
@@ -904,7 +930,8 @@ static bool write_locks_by_label(struct profile *profile, struct profile_subject
 		        rows.row[i].key, rows.row[i].value[1], rows.row[i].value[2]);
 		waited += rows.row[i].value[2];
 	}
-	snprintf(result->note, sizeof result->note, "Only what the library counts by itself: the program that records each lock's callers "
+	snprintf(result->note, sizeof result->note, "Only what the library counts by itself: the program that records each "
+	         "lock's callers "
 	         "(traced) is not built beside this one. %zu locks were waited for, %.3g ms in all.", rows.count, waited / 1e6);
 	result->facts = json_pack("{s:s, s:f}", "source", "label", "wait_ns", waited);
 	free_rows(&rows);
@@ -913,7 +940,8 @@ static bool write_locks_by_label(struct profile *profile, struct profile_subject
 
 static bool write_locks(struct profile *profile, struct profile_subject *subject)
 {
-	static const char *const columns[] = {"lock", "site", "stack", "acquisitions", "contended", "wait_ns", "max_wait_ns", "hold_ns"};
+	static const char *const columns[] = {"lock", "site", "stack", "acquisitions", "contended", "wait_ns", "max_wait_ns",
+	                                      "hold_ns"};
 	static const struct sums sums = {columns, 3, 8, 6, 7, true};
 	struct profile_result *result = &subject->result[PROFILE_LOCKS];
 	struct rows rows = {0};
@@ -932,14 +960,18 @@ static bool write_locks(struct profile *profile, struct profile_subject *subject
 	if (fine && rows.count > 0) {
 		struct stacks *stacks = weigh(&rows, 2, 2);
 
-		snprintf(result->note, sizeof result->note, "%.0f acquisitions, %.0f of them (%.2g %%) had to wait: %.4g ms in all, longest wait "
+		snprintf(result->note, sizeof result->note, "%.0f acquisitions, %.0f of them (%.2g %%) had to wait: %.4g ms in "
+		         "all, longest wait "
 		         "%.3g ms; locks were held for %.4g ms.", total[0], total[1], percent(total[1], total[0]), total[2] / 1e6,
 		         total[3] / 1e6, total[4] / 1e6);
-		result->facts = json_pack("{s:s, s:f, s:f, s:f, s:f}", "source", "traced", "acquisitions", total[0], "contended", total[1],
+		result->facts = json_pack("{s:s, s:f, s:f, s:f, s:f}", "source", "traced", "acquisitions", total[0], "contended",
+		                          total[1],
 		                          "wait_ns", total[2], "hold_ns", total[4]);
 		if (stacks) {
-			result->view[0] = (struct profile_view){.name = "locks", .title = "Waits for locks", .unit = "ns", .stacks = stacks,
-			                                        .what = "Nanoseconds that threads waited for locks, by who wanted them."};
+			result->view[0] = (struct profile_view){
+				.name = "locks", .title = "Waits for locks", .unit = "ns", .stacks = stacks,
+				.what = "Nanoseconds that threads waited for locks, by who wanted them.",
+			};
 			result->views = 1;
 		}
 	}
@@ -970,7 +1002,11 @@ static void compare_times(struct profile *profile, struct profile_subject *subje
 bool profile_write(struct profile *profile, struct profile_subject *subject)
 {
 	static bool (*const writers[PROFILE_KINDS])(struct profile *, struct profile_subject *) = {
-		[PROFILE_CPU] = write_cpu, [PROFILE_HEAP] = write_heap, [PROFILE_LOCKS] = write_locks, [PROFILE_OFFCPU] = write_offcpu};
+		[PROFILE_CPU] = write_cpu,
+		[PROFILE_HEAP] = write_heap,
+		[PROFILE_LOCKS] = write_locks,
+		[PROFILE_OFFCPU] = write_offcpu,
+	};
 
 	compare_times(profile, subject);
 	for (unsigned kind = 0; kind < PROFILE_KINDS; kind++) {

@@ -174,7 +174,8 @@ static void test_parts(void **state)
 
 static void test_source(void **state)
 {
-	static const char source[] = "#include <x.h>\n\n/* Says a. */\nstatic int a(int x)\n{\n\tint y = x;\n\n\treturn y;\n}\n\nint b(void)\n{\n}\n";
+	static const char source[] = "#include <x.h>\n\n/* Says a. */\nstatic int a(int x)\n{\n\tint y = x;\n\n\treturn "
+		"y;\n}\n\nint b(void)\n{\n}\n";
 	struct stacks *stacks = stacks_new();
 	char *text = NULL;
 	size_t bytes = 0;
