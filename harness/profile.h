@@ -110,6 +110,9 @@ bool profile_write(struct profile *profile, struct profile_subject *subject);
 void profile_path(const struct profile *profile, const struct profile_subject *subject, const char *name,
                   char path[PROFILE_PATH_BYTES]);
 
+/* "1234 samples", "3.1 MiB", "17.3 ms". */
+void profile_amount(const struct profile_view *view, double amount, char text[64]);
+
 /* The source of a function with what was found at its lines, to a stream. Paths are relative to `root`. False: the source is
  * not there, or nothing was found in it. */
 bool profile_write_source(FILE *out, const char *root, const struct stacks *stacks, const char *function, const char *file);

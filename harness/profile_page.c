@@ -15,7 +15,7 @@ static const char head[] =
 	"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 	"<meta name=\"viewport\" content=\"width=device-width\">\n<style>\n"
 	"body{font:16px/1.55 Georgia,'Times New Roman',serif;color:#1b1b1b;max-width:76rem;margin:2.5rem auto;padding:0 1.2rem}\n"
-	"h1,h2,h3,th,summary,nav,.facts{font-family:'Helvetica Neue',Helvetica,Arial,sans-serif}\n"
+	"h1,h2,h3,h4,th,summary,nav,.facts{font-family:'Helvetica Neue',Helvetica,Arial,sans-serif}\n"
 	"h1{font-size:1.9rem;margin-bottom:.2rem}h2{margin-top:3rem;border-top:1px solid #ccc;padding-top:1.2rem}\n"
 	"p{max-width:52rem}figure{margin:1.4rem 0}figcaption{font-size:.93rem;color:#444;max-width:52rem}\n"
 	"figure.flame object{width:100%;border:1px solid #ddd}figure.calls img{max-width:100%;max-height:52rem;border:1px "
@@ -208,9 +208,12 @@ static void write_view(FILE *out, const struct profile *profile, const struct pr
                        const struct profile_view *view)
 {
 	const char *impl = subject->implementation;
-	char path[PROFILE_PATH_BYTES];
+	char path[PROFILE_PATH_BYTES], amount[64];
 
-	html_element(out, "h4", view->title);
+	profile_amount(view, stacks_total(view->stacks), amount);
+	fputs("<h4>", out);
+	html_escaped(out, view->title);
+	fprintf(out, ": %s</h4>\n", amount);
 	html_element(out, "p", view->what);
 	write_top(out, view);
 	fprintf(out, "<p class=\"facts\">All functions: <a href=\"%s.%s.txt\">%s.%s.txt</a>. Folded stacks: <a "

@@ -229,6 +229,27 @@ bool stacks_add(struct stacks *stacks, const struct debuginfo_frame *frames, siz
 	return add(stacks, frames, depth, weight, depth);
 }
 
+static bool same_function(const struct debuginfo_frame *one, const struct debuginfo_frame *other)
+{
+	return strcmp(one->function, other->function) == 0 && one->file && other->file && strcmp(one->file, other->file) == 0;
+}
+
+/*
+ * Appends the frames of one address behind `depth` others. Compilers cut a function in two and inline the first part (.part.0): it
+ * would look as if it called itself, so an inlined frame whose callee is the same function is left out. Returns the depth.
+ */
+static size_t append_address(struct names *names, const char *object, uint64_t address, struct debuginfo_frame *frames,
+                             size_t depth)
+{
+	struct debuginfo_frame own[FRAMES_OF_ADDRESS];
+	size_t count = names_code(names, object, address, own, FRAMES_OF_ADDRESS);
+
+	for (size_t i = 0; i < count; i++)
+		if (i + 1 == count || depth == 0 || !same_function(&own[i], &frames[depth - 1]))
+			frames[depth++] = own[i];
+	return depth;
+}
+
 bool stacks_add_samples(struct stacks *stacks, const struct samples *samples, struct names *names)
 {
 	static struct debuginfo_frame frames[SAMPLES_DEPTH_MAX * 4];
@@ -243,7 +264,7 @@ bool stacks_add_samples(struct stacks *stacks, const struct samples *samples, st
 			const char *object = at->object == SAMPLES_NOWHERE ? NULL : samples->objects[at->object];
 
 			/* A return address may belong to what comes behind the call. */
-			depth += names_code(names, object, at->address - (j > 0), frames + depth, FRAMES_OF_ADDRESS);
+			depth = append_address(names, object, at->address - (j > 0), frames, depth);
 			if (j == 0)
 				innermost = depth - 1;
 		}
@@ -539,11 +560,11 @@ static void write_node(FILE *out, const struct stacks *stacks, const struct stac
 	        11 + 7 * sqrt(share), 0.6 + share);
 }
 
-/* Functions that every stack begins with, and that nobody chose: their arrows say nothing. */
+/* Functions that every stack begins with, and that nobody chose, with a name or without: their arrows say nothing. */
 static bool is_beginning(const char *name)
 {
 	return strcmp(name, "clone3") == 0 || strcmp(name, "start_thread") == 0 || strcmp(name, "_start") == 0 ||
-	       strncmp(name, "__libc_start", 12) == 0;
+	       strcmp(name, "(in libc.so.6)") == 0 || strncmp(name, "__libc_start", 12) == 0;
 }
 
 static bool is_shown(const struct stacks_function *functions, size_t count, const char *name, const char *file)

@@ -58,13 +58,15 @@ static bool write_functions(struct profile *profile, const struct profile_subjec
 	double total = stacks_total(view->stacks);
 	struct results_file text = {0};
 	size_t left = count > TOP_SHOWN ? count - TOP_SHOWN : 0;
+	char amount[64];
 
 	if (!open_file(profile, subject, view->name, ".txt", &text)) {
 		free(functions);
 		return false;
 	}
-	fprintf(text.stream, "%s, %s: %.0f %s\n%s\n\n%12s %7s %12s %7s  function\n", view->title, subject->implementation, total,
-	        view->unit, view->what, "self", "%", "total", "%");
+	profile_amount(view, total, amount);
+	fprintf(text.stream, "%s, %s: %s\n%s\n\n%12s %7s %12s %7s  function\n", view->title, subject->implementation, amount,
+	        view->what, "self", "%", "total", "%");
 	for (size_t i = 0; i < count - left; i++)
 		fprintf(text.stream, "%12.0f %6.1f%% %12.0f %6.1f%%  %s%s%s%s\n", functions[i].self,
 		        percent(functions[i].self, total), functions[i].total, percent(functions[i].total, total),
@@ -329,6 +331,16 @@ static void lack(struct profile_view *view, const char *why)
 	strncat(view->pictures, why, sizeof view->pictures - strlen(view->pictures) - 1);
 }
 
+void profile_amount(const struct profile_view *view, double amount, char text[64])
+{
+	if (strcmp(view->unit, "ns") == 0)
+		snprintf(text, 64, "%.4g ms", amount / 1e6);
+	else if (strcmp(view->unit, "bytes") == 0 && amount >= 1 << 20)
+		snprintf(text, 64, "%.4g MiB", amount / (1 << 20));
+	else
+		snprintf(text, 64, "%.0f %s", amount, view->unit);
+}
+
 /* A tool's output takes the place of the file only when the tool did well. */
 static bool draw(const char *const *arguments, const char *path)
 {
@@ -385,12 +397,13 @@ static bool write_calls(struct profile *profile, const struct profile_subject *s
 	const char *const arguments[] = {"dot", "-Tsvg", dot, NULL};
 	const char *const there[] = {"dot", "-V", NULL};
 	struct results_file file = {0};
+	char amount[64];
 	bool drawn;
 
 	if (!open_file(profile, subject, view->name, ".calls.dot", &file))
 		return false;
-	snprintf(title, sizeof title, "%s: %s, %.0f %s", subject->implementation, view->title, stacks_total(view->stacks),
-	         view->unit);
+	profile_amount(view, stacks_total(view->stacks), amount);
+	snprintf(title, sizeof title, "%s: %s, %s", subject->implementation, view->title, amount);
 	drawn = stacks_write_dot(file.stream, view->stacks, title, view->unit, GRAPH_LEAST);
 	if (!commit(profile, &file))
 		return false;
