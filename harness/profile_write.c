@@ -437,6 +437,7 @@ static bool gather(struct profile *profile, struct profile_subject *subject, uns
 {
 	struct profile_result *result = &subject->result[kind];
 	char path[PROFILE_PATH_BYTES], ending[64], error[PROFILE_ERROR_BYTES];
+	size_t files = 0;
 
 	for (unsigned round = 0; round < profile->rounds; round++)
 		for (unsigned window = 0;; window++) {
@@ -448,8 +449,11 @@ static bool gather(struct profile *profile, struct profile_subject *subject, uns
 				unavailable(result, error);
 				return false;
 			}
+			files++;
 		}
-	return true;
+	if (files == 0)
+		unavailable(result, "the profiler left nothing; raw/*.log has what it said");
+	return files > 0;
 }
 
 static bool write_cpu(struct profile *profile, struct profile_subject *subject)
@@ -676,6 +680,7 @@ struct row {
 struct rows {
 	struct row *row;
 	size_t count, room;
+	size_t tables; /* that they came from */
 };
 
 static int by_key(const void *a, const void *b)
@@ -753,6 +758,7 @@ static bool add_table(struct profile *profile, const char *path, const struct su
 
 	if (!table_load(&table, path))
 		return true;
+	rows->tables++;
 	for (size_t row = 0; fine && row < table.rows; row++)
 		fine = add_row(rows, &table, row, sums);
 	table_free(&table);
@@ -775,7 +781,7 @@ static void write_row(FILE *out, const struct row *row, const struct sums *sums)
 	}
 }
 
-/* The rows of all runs of a kind, and, where there are any, the file that holds their sums. False: it cannot be written. */
+/* The rows of all runs of a kind, and, where there are tables, the file that holds their sums. False: it cannot be written. */
 static bool gather_rows(struct profile *profile, struct profile_subject *subject, unsigned kind, const char *suffix,
                         const struct sums *sums, struct rows *rows)
 {
@@ -791,7 +797,7 @@ static bool gather_rows(struct profile *profile, struct profile_subject *subject
 				return false;
 		}
 	add_up(rows, sums);
-	if (rows->count == 0)
+	if (rows->tables == 0)
 		return true;
 	if (!open_file(profile, subject, profile_kinds[kind], ".tsv", &tsv))
 		return false;
@@ -841,9 +847,9 @@ static bool write_heap(struct profile *profile, struct profile_subject *subject)
 	for (size_t i = 0; i < rows.count; i++)
 		for (size_t j = 0; j < 4; j++)
 			total[j] += rows.row[i].value[j];
-	if (fine && rows.count == 0)
-		unavailable(result, "nothing was allocated in the windows, or nothing wrote it down");
-	if (fine && rows.count > 0) {
+	if (fine && rows.tables == 0)
+		unavailable(result, "the runs left no table of allocations; raw/*.log has what they said");
+	if (fine && rows.tables > 0) {
 		static const struct profile_view views[] = {
 			{.name = "heap", .title = "Memory allocated", .unit = "bytes",
 			 .what = "Bytes that were asked of malloc and its kin within the windows, whether or not they were "
@@ -968,9 +974,9 @@ static bool write_locks(struct profile *profile, struct profile_subject *subject
 		for (size_t j = 0; j < 5; j++)
 			total[j] = j != 3 ? total[j] + rows.row[i].value[j]
 			           : total[3] > rows.row[i].value[3] ? total[3] : rows.row[i].value[3];
-	if (fine && rows.count == 0)
-		unavailable(result, "no lock was taken, or nothing wrote it down");
-	if (fine && rows.count > 0) {
+	if (fine && rows.tables == 0)
+		unavailable(result, "the runs left no table of locks; raw/*.log has what they said");
+	if (fine && rows.tables > 0) {
 		struct stacks *stacks = weigh(&rows, 2, 2);
 
 		snprintf(result->note, sizeof result->note, "%.0f acquisitions, %.0f of them (%.2g %%) had to wait: %.4g ms in "
