@@ -328,11 +328,14 @@ static void write_thread(FILE *out, const struct thread *thread, const struct ac
 	double window_s = (double)(closed->now_ns - thread->opened.now_ns) / 1e9;
 	double ran_s = (double)(closed->ran_ns - thread->opened.ran_ns) / 1e9;
 	double waited_s = (double)(closed->waited_ns - thread->opened.waited_ns) / 1e9;
-	double blocked_s = window_s - ran_s - waited_s;
+	double blocked_s;
 
+	/* The kernel counts a thread that runs up to its last tick: a few ms of a window are another's. */
+	ran_s = ran_s + waited_s > window_s ? window_s - waited_s : ran_s;
+	blocked_s = window_s - ran_s - waited_s;
 	fprintf(out, "%d\t%s\t%.6f\t", (int)thread->id, thread->name, window_s);
 	if (closed->known && thread->opened.known)
-		fprintf(out, "%.6f\t%.6f\t%.6f", ran_s, waited_s, blocked_s > 0 ? blocked_s : 0);
+		fprintf(out, "%.6f\t%.6f\t%.6f", ran_s, waited_s, blocked_s);
 	else
 		fputs("-\t-\t-", out);
 	/* Relaxed: the sampling is over. */
