@@ -16,6 +16,7 @@ BUILD := build/$(CONF)-$(notdir $(CC))$(if $(OPAQUE),-opaque)
 TIER  ?= smoke
 
 .DEFAULT_GOAL := all
+comma := ,
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
@@ -300,6 +301,24 @@ HOURS ?= 8
 .PHONY: soak
 soak: $(BUILD)/check ## rounds of check-long with new seeds (HOURS=8)
 	@$(BUILD)/check --tier soak --hours $(HOURS) --out $(call CORRECTNESS,soak)
+
+# ---- The traced program -----------------------------------------------------------------------------------------
+
+# The same harness on the same objects of the library, which call others by new names (calls.symbols) or through `ld --wrap`
+# (wraps): locks, grace periods, evictions and operations are recorded without a line in the library for it.
+TRACED_OBJECTS := $(call object,$(filter-out harness/traced/main.c,$(wildcard harness/traced/*.c)))
+TRACED_WRAPS   := $(patsubst %,-Wl$(comma)--wrap=%,$(shell cat harness/traced/wraps))
+
+$(BUILD)/libcapacitor-traced.a: $(BUILD)/libcapacitor.a harness/traced/calls.symbols
+	objcopy --redefine-syms=harness/traced/calls.symbols $< $@
+
+$(BUILD)/traced: $(call object,harness/traced/main.c) $(TRACED_OBJECTS) $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) \
+                 $(BUILD)/libcapacitor-traced.a | harness/traced/wraps
+	$(CXX) $(FLAGS) -pie -rdynamic -o $@ $^ $(TRACED_WRAPS) $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
+
+.PHONY: timeline
+timeline: $(BUILD)/capacitor $(BUILD)/traced ## a trace of one point: operations, waits, grace periods (ARGS='--impl rcu ...')
+	@$(BUILD)/capacitor timeline $(ARGS)
 
 # ---- Coherence: proofs --------------------------------------------------------------------------------------------
 
