@@ -205,7 +205,7 @@ static void note_released(struct record *record, const struct record_held *held,
 	void *frame[RECORD_FRAMES_MAX];
 	unsigned frames = 0;
 
-	record_close_span(record, now, 0, 0);
+	record_close_hold(record, now, (uintptr_t)held->lock);
 	if (record_plan()->mode != RECORD_LOCKS)
 		return;
 	if (held->contended && record->from <= now && record_within(held->since))

@@ -14,6 +14,7 @@
 #define LOCKS_MAX   4096
 #define LOCK_SPAN   4096 /* a lock and the words that count its waits are nearer than this */
 
+bool record_counter;
 static struct record_plan plan;
 static _Atomic uint64_t started = UINT64_MAX, ended = UINT64_MAX;
 /* Under the mutex, which is taken when a thread begins. */
@@ -26,7 +27,7 @@ static __thread struct record *mine;
 bool record_prepare(const struct record_plan *wanted)
 {
 	plan = *wanted;
-	latency_clock(); /* calibrated now */
+	record_counter = latency_clock()->counter; /* calibrated now */
 	return record_mine();
 }
 
@@ -177,6 +178,30 @@ void record_close_span(struct record *record, uint64_t end, uint64_t argument, u
 		/* Relaxed: this thread wrote them. */
 		record_whole_span(record, load_relaxed(&open->kind), load_relaxed(&open->begin), end,
 		                  argument ? argument : load_relaxed(&open->argument), load_relaxed(&open->site), result);
+	}
+}
+
+void record_close_hold(struct record *record, uint64_t end, uint64_t lock)
+{
+	unsigned depth = load_relaxed(&record->depth);
+
+	/* Relaxed: this thread wrote them. */
+	for (unsigned i = depth < RECORD_DEPTH_MAX ? depth : RECORD_DEPTH_MAX; i-- > 0;) {
+		struct record_open *open = &record->open[i];
+		uint64_t begin = load_relaxed(&open->begin);
+		const void *site = load_relaxed(&open->site);
+
+		if (load_relaxed(&open->kind) != RECORD_LOCK_HOLD || load_relaxed(&open->argument) != lock)
+			continue;
+		for (; i + 1 < depth && i + 1 < RECORD_DEPTH_MAX; i++) {
+			store_relaxed(&record->open[i].begin, load_relaxed(&record->open[i + 1].begin));
+			store_relaxed(&record->open[i].argument, load_relaxed(&record->open[i + 1].argument));
+			store_relaxed(&record->open[i].site, load_relaxed(&record->open[i + 1].site));
+			store_relaxed(&record->open[i].kind, load_relaxed(&record->open[i + 1].kind));
+		}
+		store_release(&record->depth, depth - 1); /* PAIRS: record_open_span() */
+		record_whole_span(record, RECORD_LOCK_HOLD, begin, end, lock, site, 0);
+		return;
 	}
 }
 

@@ -155,15 +155,24 @@ void record_member(unsigned index);
 /* All records, the latest thread's first. */
 struct record *record_all(void);
 
+/* The latency clock, but without its fences, which would take longer than what is recorded: a moment may be told some
+ * instructions early or late. */
+extern bool record_counter;
 static inline uint64_t record_now(void)
 {
-	return latency_end(latency_clock());
+#if defined(__x86_64__)
+	if (record_counter)
+		return __rdtsc();
+#endif
+	return latency_monotonic_ns();
 }
 
 /* ---- For shims --------------------------------------------------------------------------------------------------- */
 
 void record_open_span(struct record *record, enum record_kind kind, uint64_t begin, uint64_t argument, const void *site);
 void record_close_span(struct record *record, uint64_t end, uint64_t argument, unsigned result);
+/* A lock is let go: its hold, which need not be the innermost. */
+void record_close_hold(struct record *record, uint64_t end, uint64_t lock);
 /* The innermost that is open is recorded by its caller. */
 void record_drop_span(struct record *record);
 /* At once, within the innermost that is open. */
