@@ -223,13 +223,36 @@ $(BUILD)/packages $(BUILD)/packages-checks $(BUILD)/packages-profile: $(BUILD)/%
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
+# ---- The traced program -----------------------------------------------------------------------------------------
+
+# The same harness on the same objects of the library, which call others by new names (calls.symbols) or through `ld --wrap`
+# (wraps): locks, grace periods, evictions and operations are recorded without a line in the library for it.
+TRACED_OBJECTS := $(call object,$(filter-out harness/traced/main.c,$(wildcard harness/traced/*.c)))
+TRACED_WRAPS   := $(patsubst %,-Wl$(comma)--wrap=%,$(shell cat harness/traced/wraps))
+
+$(BUILD)/libcapacitor-traced.a: $(BUILD)/libcapacitor.a harness/traced/calls.symbols
+	objcopy --redefine-syms=harness/traced/calls.symbols $< $@
+
+$(BUILD)/traced: $(call object,harness/traced/main.c) $(TRACED_OBJECTS) $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) \
+                 $(BUILD)/libcapacitor-traced.a | harness/traced/wraps
+	$(CXX) $(FLAGS) -pie -rdynamic -o $@ $^ $(TRACED_WRAPS) $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
+
+# Its parts are linked into their tests in the same way, which run the program, too.
+$(BUILD)/tests/traced/%: private LDFLAGS += $(TRACED_WRAPS)
+$(filter $(BUILD)/tests/traced/%,$(TESTS)): | $(BUILD)/traced $(BUILD)/capacitor
+
+.PHONY: timeline
+timeline: $(BUILD)/capacitor $(BUILD)/traced ## a trace of one point: operations, waits, grace periods (ARGS='--impl rcu ...')
+	@$(BUILD)/capacitor timeline $(ARGS)
+
 # ---- Testing ----------------------------------------------------------------------------------------------------
 
 # A test program is one tests/<suite>/<name>_test.c, with the other files of its folder and the harness but its main().
 # Those of tests/check are linked with the library's objects by other names for the calls at which threads meet.
 define test_program
 $(BUILD)/tests/$(1)/%_test: $(BUILD)/tests/$(1)/%_test.c.o $(call object,$(filter tests/$(1)/%,$(TEST_PARTS))) \
-                            $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) $(BUILD)/libcapacitor$(if $(filter check,$(1)),-points).a
+                            $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) $(if $(filter traced,$(1)),$(TRACED_OBJECTS)) \
+                            $(BUILD)/libcapacitor$(if $(filter check,$(1)),-points)$(if $(filter traced,$(1)),-traced).a
 	$$(CXX) $$(FLAGS) -pie -o $$@ $$^ $$(LDFLAGS) $$(LIBRARY_LIBS) $$(PROGRAM_LIBS) $$(TEST_LIBS)
 endef
 $(foreach suite,$(sort $(notdir $(patsubst %/,%,$(dir $(TEST_PROGRAMS))))),$(eval $(call test_program,$(suite))))
@@ -301,24 +324,6 @@ HOURS ?= 8
 .PHONY: soak
 soak: $(BUILD)/check ## rounds of check-long with new seeds (HOURS=8)
 	@$(BUILD)/check --tier soak --hours $(HOURS) --out $(call CORRECTNESS,soak)
-
-# ---- The traced program -----------------------------------------------------------------------------------------
-
-# The same harness on the same objects of the library, which call others by new names (calls.symbols) or through `ld --wrap`
-# (wraps): locks, grace periods, evictions and operations are recorded without a line in the library for it.
-TRACED_OBJECTS := $(call object,$(filter-out harness/traced/main.c,$(wildcard harness/traced/*.c)))
-TRACED_WRAPS   := $(patsubst %,-Wl$(comma)--wrap=%,$(shell cat harness/traced/wraps))
-
-$(BUILD)/libcapacitor-traced.a: $(BUILD)/libcapacitor.a harness/traced/calls.symbols
-	objcopy --redefine-syms=harness/traced/calls.symbols $< $@
-
-$(BUILD)/traced: $(call object,harness/traced/main.c) $(TRACED_OBJECTS) $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) \
-                 $(BUILD)/libcapacitor-traced.a | harness/traced/wraps
-	$(CXX) $(FLAGS) -pie -rdynamic -o $@ $^ $(TRACED_WRAPS) $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
-
-.PHONY: timeline
-timeline: $(BUILD)/capacitor $(BUILD)/traced ## a trace of one point: operations, waits, grace periods (ARGS='--impl rcu ...')
-	@$(BUILD)/capacitor timeline $(ARGS)
 
 # ---- Coherence: proofs --------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@
 enum { IMPL, WINDOW, OUT, SPANS, PAIRS, SECONDS, WARMUP, REPETITIONS, HELP, OPTIONS };
 static const struct options_known known[] = {
 	[IMPL] = {"--impl", "NAME", "the implementation, where it is not the first argument"},
-	[WINDOW] = {"--window", "TIME", "how long to record, 10us to 10s; default: 2ms"},
+	[WINDOW] = {"--window", "TIME", "how long to record, 0.01ms to 10s; default: 2ms"},
 	[OUT] = {"--out", "FILE", "the trace; default: timeline.json"},
 	[SPANS] = {"--spans", "N",
 		"how many spans a thread keeps, 1 to 16M, at about 150 bytes of the file each; what does\n"

@@ -24,12 +24,6 @@ static __thread struct record *mine;
 
 /* ---- Threads ----------------------------------------------------------------------------------------------------- */
 
-bool record_prepare(const struct record_plan *wanted)
-{
-	plan = *wanted;
-	record_counter = latency_clock()->counter; /* calibrated now */
-	return record_mine();
-}
 
 const struct record_plan *record_plan(void)
 {
@@ -89,6 +83,7 @@ static void forget(struct record *record)
 	record->from = UINT64_MAX;
 	record->holds = 0;
 	record->tried.lock = NULL;
+	memset(record->waited, 0, sizeof record->waited);
 	record->sites_dropped = 0;
 	record->harness_counted = false;
 	record->team = NULL;
@@ -99,6 +94,21 @@ static void forget(struct record *record)
 		store_relaxed(&record->calls[i], 0);
 	if (record->site)
 		memset(record->site, 0, RECORD_SITES * sizeof *record->site);
+}
+
+bool record_prepare(const struct record_plan *wanted)
+{
+	plan = *wanted;
+	record_counter = latency_clock()->counter; /* calibrated now */
+	pthread_mutex_lock(&threads);
+	for (struct record *record = all; record; record = record->next) {
+		uint64_t from = record->from;
+
+		forget(record);
+		record->from = from;
+	}
+	pthread_mutex_unlock(&threads);
+	return record_mine();
 }
 
 void record_member(unsigned index)

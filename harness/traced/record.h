@@ -128,7 +128,8 @@ struct record {
 	struct record *next;
 };
 
-/* What is recorded, and how much of it. Before any thread records. */
+/* What is recorded, and how much of it. While no thread records; what was recorded before is forgotten, but what is recorded stays
+ * locks, or spans. */
 struct record_plan {
 	enum record_mode mode;
 	size_t spans_max; /* of each thread */
