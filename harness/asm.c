@@ -130,16 +130,19 @@ static const struct options_known known[] = {
 	[HASH] = {"--hash", "NAME", "siphash or xxh3; default: siphash"},
 	[COUNTS] = {"--counters", "NAME", "where statistics are counted: global, packed, padded; default: padded"},
 	[VALUE_SIZE] = {"--value-size", "SIZE", "bytes of a value, 0 to 64K; default: 100"},
-	[FORMAT] = {"--format", "NAME", "text or tsv; default: text"},
+	[FORMAT] = {"--format", "NAME", "text; tsv: a row for each instruction; counts: a row for each function; default: text"},
 	[HELP] = {"--help", NULL, "this text"},
 	[OPTIONS] = {NULL, NULL, NULL},
 };
+
+enum format { TEXT, TSV, COUNTS_ONLY };
 
 struct request {
 	const char *impl, *function, *weights;
 	const struct implementation *implementation;
 	const struct operation *operation;
-	bool still, all, libraries, inlined, tsv, colour;
+	bool still, all, libraries, inlined, colour;
+	enum format format;
 	double sample_s;
 	uint64_t value_bytes;
 	size_t policy, hash, counters;
@@ -161,7 +164,8 @@ static void print_help(void)
 	     "marked as nothing; on aarch64 they are instructions of their own, marked 'ordered'.\n"
 	     "\n"
 	     "The table (--format tsv) has a row for each instruction: function, module, address, bytes, executed, samples, percent,\n"
-	     "mark, instruction, goes_to, file, line, inlined.");
+	     "mark, instruction, goes_to, file, line, inlined. Counts (--format counts) are of the program, of libraries, of all, and of\n"
+	     "each function: function, module, instructions, atomics, fences, ordered, calls, jumps, pauses, syscalls, bytes, lines.");
 }
 
 static bool fail(struct request *request, const char *what, const char *why)
@@ -204,7 +208,7 @@ static bool read_operation(struct request *request, const char *text)
 
 static bool read_option(struct request *request, int option, const char *text)
 {
-	static const char *const formats[] = {"text", "tsv", NULL};
+	static const char *const formats[] = {[TEXT] = "text", [TSV] = "tsv", [COUNTS_ONLY] = "counts", NULL};
 	size_t index;
 
 	switch (option) {
@@ -237,7 +241,7 @@ static bool read_option(struct request *request, int option, const char *text)
 	default:
 		if (!options_name("--format", text, formats, &index, request->error))
 			return false;
-		request->tsv = index == 1;
+		request->format = (enum format)index;
 		return true;
 	}
 }
@@ -517,7 +521,8 @@ static void target_of(const struct listing *listing, const struct asm_instructio
 		asm_code_name(&listing->code, instruction->went, text);
 }
 
-static void print_instruction(const struct listing *listing, const struct asm_instruction *instruction)
+static void print_instruction(const struct listing *listing, const struct asm_function *function,
+                              const struct asm_instruction *instruction)
 {
 	bool noted = instruction->mark != ASM_PLAIN && instruction->mark != ASM_JUMP && instruction->mark != ASM_RETURN;
 	bool idle = listing->executed && instruction->executed == 0;
@@ -532,7 +537,7 @@ static void print_instruction(const struct listing *listing, const struct asm_in
 		printf(" %6.2f %%", percent_of(listing, instruction));
 	else if (listing->weighed)
 		printf(" %8s", "");
-	printf("  %6jx  %s%-8s%s%s%s%s%s%s\n", (uintmax_t)(instruction->address - listing->code.base),
+	printf("  %6jx  %s%-8s%s%s%s%s%s%s\n", (uintmax_t)(instruction->address - function->base),
 	       noted ? paint(listing, instruction->mark == ASM_CALL ? BOLD : RED) : "", noted ? asm_mark_string(instruction->mark) : "",
 	       instruction->text, target[0] ? "  -> " : "", target, noted ? paint(listing, OFF) : "", idle ? paint(listing, OFF) : "", "");
 }
@@ -562,7 +567,7 @@ static void print_function(struct listing *listing, const struct asm_function *f
 			print_place(listing, frame, frames);
 		if (frames > 0)
 			before = frame[0];
-		print_instruction(listing, instruction);
+		print_instruction(listing, function, instruction);
 	}
 	if (left_out > 0)
 		printf("  %s%5s  %zu instructions that were not executed%s\n", paint(listing, DIM), "...", left_out, paint(listing, OFF));
@@ -661,7 +666,7 @@ static void print_row(struct listing *listing, const struct asm_function *functi
 	char target[ASM_TEXT_BYTES];
 
 	target_of(listing, instruction, target);
-	printf("%s\t%s\t0x%jx\t%u\t", function->name, function->module, (uintmax_t)(instruction->address - listing->code.base),
+	printf("%s\t%s\t0x%jx\t%u\t", function->name, function->module, (uintmax_t)(instruction->address - function->base),
 	       instruction->bytes);
 	if (listing->executed)
 		printf("%" PRIu64, instruction->executed);
@@ -687,6 +692,28 @@ static void print_tsv(struct listing *listing)
 		for (size_t j = 0; is_shown(listing, function) && j < function->count; j++)
 			if (!listing->executed || listing->request->all || function->instruction[j].executed > 0)
 				print_row(listing, function, &function->instruction[j]);
+	}
+}
+
+static void print_counts_row(const char *function, const char *module, struct asm_counts counts)
+{
+	printf("%s\t%s\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64
+	       "\t%" PRIu64 "\t%" PRIu64 "\n", function, module, counts.instructions, counts.mark[ASM_ATOMIC], counts.mark[ASM_FENCE],
+	       counts.mark[ASM_ORDERED], counts.mark[ASM_CALL], counts.mark[ASM_JUMP], counts.mark[ASM_PAUSE],
+	       counts.mark[ASM_SYSCALL], counts.bytes, counts.lines);
+}
+
+static void print_counts_table(const struct listing *listing)
+{
+	puts("function\tmodule\tinstructions\tatomics\tfences\tordered\tcalls\tjumps\tpauses\tsyscalls\tbytes\tlines");
+	print_counts_row("all", "program", asm_code_counts(&listing->code, ASM_OURS, listing->executed));
+	print_counts_row("all", "libraries", asm_code_counts(&listing->code, ASM_LIBRARIES, listing->executed));
+	print_counts_row("all", "all", asm_code_counts(&listing->code, ASM_ALL, listing->executed));
+	for (size_t i = 0; i < listing->code.count; i++) {
+		const struct asm_function *function = &listing->code.function[i];
+
+		if (!is_part(listing, i))
+			print_counts_row(function->name, function->module, asm_function_counts(&listing->code, function, listing->executed));
 	}
 }
 
@@ -832,8 +859,10 @@ static int show(struct request *request)
 		status = COMMAND_FAIL;
 	if (status == COMMAND_OK) {
 		sources_open(&listing.sources);
-		if (request->tsv)
+		if (request->format == TSV)
 			print_tsv(&listing);
+		else if (request->format == COUNTS_ONLY)
+			print_counts_table(&listing);
 		else
 			print_text(&listing);
 		sources_close(&listing.sources);

@@ -234,7 +234,7 @@ static struct asm_function *add_function(struct builder *builder, const struct m
 	}
 	function = &code->function[code->count];
 	*function = (struct asm_function){.name = strdup(name), .module = strdup(module->name),
-	                                  .ours = module == &builder->modules->module[0], .begin = begin, .first = SIZE_MAX};
+	                                  .ours = module == &builder->modules->module[0], .begin = begin, .base = module->base, .first = SIZE_MAX};
 	code->count++; /* so that it is freed, whatever it lacks */
 	return function->name && function->module ? function : NULL;
 }
@@ -771,9 +771,12 @@ static char *read_file(const char *path, size_t *bytes, char *error, size_t erro
 	struct stat status;
 	char *text = NULL;
 
-	if (file && fstat(fileno(file), &status) == 0 && !S_ISREG(status.st_mode))
-		errno = EISDIR;
-	else if (file && (text = malloc((size_t)status.st_size + 1))) {
+	if (file && fstat(fileno(file), &status) == 0 && !S_ISREG(status.st_mode)) {
+		snprintf(error, error_bytes, "%.300s: it is no regular file", path);
+		fclose(file);
+		return NULL;
+	}
+	if (file && (text = malloc((size_t)status.st_size + 1))) {
 		*bytes = fread(text, 1, (size_t)status.st_size, file);
 		text[*bytes] = '\0';
 	}

@@ -33,6 +33,7 @@ struct asm_function {
 	char *module; /* "capacitor", "libc.so.6" */
 	bool ours;    /* of the program itself */
 	uintptr_t begin;
+	uintptr_t base; /* of its module: what is taken off an address to find it in the file */
 	struct asm_instruction *instruction;
 	size_t count;
 	size_t first; /* the step that came here first; SIZE_MAX: none */

@@ -46,7 +46,7 @@ static bool begins(const char *text, size_t length, const char *const *names)
 	return false;
 }
 
-/* A locked or, add or and with a constant on top of the stack, which compilers use as a fence: it changes nothing. */
+/* A locked or, or addition, of nothing to the stack: compilers use it as a fence. */
 static bool changes_nothing(const char *text, size_t length)
 {
 	static const char *const names[] = {"or", "orl", "orq", "orb", "add", "addl", "addq", "addb", NULL};

@@ -116,8 +116,10 @@ static bool add(struct asm_steps *steps, uintptr_t address)
 }
 
 /* Steps until the function is reached, then through it. NULL, or what went wrong. */
-static const char *follow(pid_t child, uintptr_t function, struct asm_steps *steps)
+static const char *follow(pid_t child, const struct asm_call *call, struct asm_steps *steps)
 {
+	uintptr_t function = (uintptr_t)call->function;
+	size_t most = call->most ? call->most : ASM_STEPS_MAX;
 	struct place place = {0}, entry;
 	uintptr_t back;
 	int status;
@@ -133,9 +135,8 @@ static const char *follow(pid_t child, uintptr_t function, struct asm_steps *ste
 		return "the return address cannot be read";
 	/* Stacks grow down: a call of the same function further inside has less of it. */
 	while (place.address != back || place.stack < entry.stack) {
-		if (steps->count == ASM_STEPS_MAX)
-			return "the call does not end within a million instructions: it waits for somebody, or single steps break its "
-			       "atomics";
+		if (steps->count == most)
+			return "the call does not end: it waits for somebody, or single steps break its atomics";
 		if (!add(steps, place.address))
 			return "there is no memory for the steps";
 		if (step(child, &status) != STEPPED || !look(child, &place))
@@ -187,7 +188,7 @@ bool asm_steps_take(const struct asm_call *call, struct asm_steps *steps, bool *
 		return false;
 	}
 	close(why[0]);
-	wrong = follow(child, (uintptr_t)call->function, steps);
+	wrong = follow(child, call, steps);
 	kill(child, SIGKILL);
 	while (waitpid(child, &status, __WALL) == child && !WIFEXITED(status) && !WIFSIGNALED(status))
 		;

@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A call that goes on for longer does not end, or waits for somebody. */
-#define ASM_STEPS_MAX (1u << 20)
+/* A call that goes on for longer does not end, or waits for somebody. (A step takes some microseconds.) */
+#define ASM_STEPS_MAX ((size_t)200000)
 
 struct asm_steps {
 	uintptr_t *address; /* of each instruction, in the order of execution */
@@ -25,6 +25,7 @@ struct asm_call {
 	const char *(*prepare)(void *context);
 	void (*call)(void *context);
 	void *context;
+	size_t most;          /* steps; 0: ASM_STEPS_MAX */
 	const void *function; /* what `call` calls, first or later, directly or not: steps begin and end with it */
 };
 
