@@ -30,7 +30,7 @@ static const struct {
 	{EVIDENCE_CPU, {"function", "self_percent", "total_percent", NULL}, "processor profile"},
 	{EVIDENCE_HEAP, {"site", "stack", "count", "live_bytes"}, "heap profile"},
 	{EVIDENCE_LOCKS, {"lock", "site", "contended", "wait_ns"}, "lock profile"},
-	{EVIDENCE_OFFCPU, {"function", "off_percent", NULL, NULL}, "off-CPU profile"},
+	{EVIDENCE_OFFCPU, {"site", "waits_in", "thread_percent", "stack"}, "off-CPU profile"},
 	{EVIDENCE_ALLOCATIONS, {"implementation", "operation", "max", "allowed"}, "allocations per call"},
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))

@@ -577,6 +577,7 @@ static void write_frames(FILE *out, const struct debuginfo_frame *frames, size_t
 
 struct offcpu_table {
 	FILE *out;
+	double window_s; /* of all threads together */
 	double total, seconds; /* of samples; that all of them stand for */
 };
 
@@ -586,9 +587,10 @@ static void write_offcpu_row(void *context, const struct debuginfo_frame *frames
 	const char *part;
 	const struct debuginfo_frame *site = site_of(frames, depth, &part);
 
-	fprintf(table->out, "%s\t%s\t%u\t%s\t%s\t%.0f\t%.4g\t%.6g\t", site->function,
+	fprintf(table->out, "%s\t%s\t%u\t%s\t%s\t%.0f\t%.4g\t%.6g\t%.4g\t", site->function,
 	        site->file && site->file[0] ? site->file : "-", site->line, part, frames[0].function, weight,
-	        percent(weight, table->total), weight / table->total * table->seconds);
+	        percent(weight, table->total), weight / table->total * table->seconds,
+	        percent(weight / table->total * table->seconds, table->window_s));
 	write_frames(table->out, frames, depth);
 	fputc('\n', table->out);
 }
@@ -639,7 +641,7 @@ static bool write_offcpu(struct profile *profile, struct profile_subject *subjec
 	};
 	result->views = 1;
 	named = view->stacks && stacks_add_samples(view->stacks, &samples, profile->names);
-	table = (struct offcpu_table){.total = (double)samples.total,
+	table = (struct offcpu_table){.total = (double)samples.total, .window_s = sleep.window_s,
 	                              .seconds = sleep.told ? sleep.blocked_s : sleep.asleep / sleep.looks * sleep.window_s};
 	samples_free(&samples);
 	if (!named) {
@@ -649,7 +651,7 @@ static bool write_offcpu(struct profile *profile, struct profile_subject *subjec
 	tell_sleep(result, &sleep, table.seconds, table.total);
 	if (!open_file(profile, subject, "offcpu", ".tsv", &tsv))
 		return false;
-	fputs("site\tfile\tline\tpart\twaits_in\tsamples\tpercent\tseconds\tstack\n", tsv.stream);
+	fputs("site\tfile\tline\tpart\twaits_in\tsamples\tpercent\tseconds\tthread_percent\tstack\n", tsv.stream);
 	table.out = tsv.stream;
 	stacks_each(view->stacks, write_offcpu_row, &table);
 	if (!commit(profile, &tsv))

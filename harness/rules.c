@@ -809,6 +809,17 @@ static void find_keyed_hash(const struct rule *rule, const struct evidence *evid
 			add_evidence(finding, "siphash: %s ns an operation; xxh3: %s", figure(row_or(row, "ns_per_op", 0)),
 			             figure(row_or(plain, "ns_per_op", 0)));
 	}
+	FOR_EACH(row, EVIDENCE_CPU) {
+		double self = row_or(row, "self_percent", 0) / 100;
+		struct finding *finding;
+
+		if (!strstr(row_text(row, "function"), "shorthash") || self < rule->bound)
+			continue;
+		finding = report(findings, rule, row.of->name, row, FINDING_MEASURED, self);
+		if (finding)
+			add_evidence(finding, "%s %% of the samples are in %s (%s)", figure(100 * self), row_text(row, "function"),
+			             row.of->file);
+	}
 }
 
 static void find_tail(const struct rule *rule, const struct evidence *evidence, struct findings *findings)
@@ -905,18 +916,21 @@ static void find_hot_function(const struct rule *rule, const struct evidence *ev
 	}
 }
 
+/* Of the threads that measure: an implementation's own may rest. */
 static void find_off_cpu(const struct rule *rule, const struct evidence *evidence, struct findings *findings)
 {
 	FOR_EACH(row, EVIDENCE_OFFCPU) {
-		double off = row_or(row, "off_percent", 0) / 100;
+		double off = row_or(row, "thread_percent", 0) / 100;
 		struct finding *finding;
 
-		if (off < rule->bound)
+		if (off < rule->bound || !strstr(row_text(row, "stack"), "member_main"))
 			continue;
 		finding = report(findings, rule, row.of->name, row, FINDING_MEASURED, off);
 		if (finding)
-			add_evidence(finding, "%s %% of the threads' time they slept in %s (%s)", figure(100 * off),
-			             row_text(row, "function"), row.of->file);
+			add_evidence(finding, "%s %% of all threads' time goes by asleep in %s, called by %s at %s:%s (%s)",
+			             figure(100 * off),
+			             row_text(row, "waits_in"), row_text(row, "site"), row_text(row, "file"), row_text(row, "line"),
+			             row.of->file);
 	}
 }
 
@@ -1148,7 +1162,7 @@ const struct rule rules[] = {
 	{
 		.name = "keyed-hash", .title = "pays for the keyed hash", .bound = 0.1,
 		.from = EVIDENCE_POINTS, .find = find_keyed_hash,
-		.when = "xxh3 instead of siphash saves at least %g of ns_per_op",
+		.when = "xxh3 instead of siphash saves at least %g of ns_per_op, or as large a part of a profile is the hash",
 		.mechanism = "SipHash keeps whoever chooses the keys from making them collide, and takes some tens of "
 		             "cycles for it.",
 		.advice = "Where keys come from people you trust: --hash xxh3 (CAPACITOR_HASH_XXH3).",
@@ -1202,7 +1216,7 @@ const struct rule rules[] = {
 		.verify = "capacitor asm {impl} get",
 	},
 	{
-		.name = "off-cpu", .title = "sleeps", .bound = 0.2, .from = EVIDENCE_OFFCPU, .find = find_off_cpu,
+		.name = "off-cpu", .title = "sleeps", .bound = 0.1, .from = EVIDENCE_OFFCPU, .find = find_off_cpu,
 		.when = "at least %g of the threads' time is slept in one place",
 		.mechanism = "A thread that sleeps in a lock or a condition costs a system call to go, one to be woken, "
 		             "and the time in between.",

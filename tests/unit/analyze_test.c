@@ -58,7 +58,11 @@ static const char *const cpu[][2] = {
 	{"function", "rcu_get"}, {"file", "rcu.c"}, {"self_samples", "10"}, {"self_percent", "10"}, {"total_samples", "20"},
 	{"total_percent", "20"}, {NULL, NULL},
 };
-static const char *const offcpu[][2] = {{"function", "lock"}, {"off_percent", "1"}, {NULL, NULL}};
+static const char *const offcpu[][2] = {
+	{"site", "lock_shard"}, {"file", "rcu.c"}, {"line", "7"}, {"waits_in", "lll_lock_wait"}, {"samples", "9"}, {"percent",
+		"90"},
+	{"seconds", "1"}, {"thread_percent", "1"}, {"stack", "start;member_main;lock_shard"}, {NULL, NULL},
+};
 static const char *const heap[][2] = {
 	{"site", "nowhere"}, {"stack", "main"}, {"count", "1"}, {"bytes", "10"}, {"live_count", "0"}, {"live_bytes", "0"},
 	{NULL, NULL},
@@ -161,6 +165,9 @@ static const struct {
 	 {{"x.summary.tsv", point, {"entries=1e6 ns_per_op=210", "entries=100 keys=100 ns_per_op=110", "impl=unsync"}}}},
 	{"keyed-hash", "siphash: 100 ns an operation; xxh3: 80",
 	 {{"x.summary.tsv", point, {"", "hash=xxh3 ns_per_op=80"}}}, {{"x.summary.tsv", point, {"", "hash=xxh3 ns_per_op=99"}}}},
+	{"keyed-hash", "in crypto_shorthash",
+	 {{"rcu.cpu.tsv", cpu, {"function=crypto_shorthash self_percent=16"}}}, {{"rcu.cpu.tsv", cpu,
+	 	{"function=crypto_shorthash self_percent=1"}}}},
 	{"tail", "640 times the median",
 	 {{"x.summary.tsv", point, {"latency_p999_ns=64000"}}},
 	 {{"x.summary.tsv", point, {"threads=8 oversubscribed=1 latency_p999_ns=64000"}}}},
@@ -176,7 +183,9 @@ static const struct {
 	 {{"x.summary.tsv", codec, {"codec_share=0.8"}}}, {{"x.summary.tsv", codec, {""}}}},
 	{"hot-function", "crypto_shorthash",
 	 {{"rcu.cpu.tsv", cpu, {"", "function=crypto_shorthash self_percent=45"}}}, {{"rcu.cpu.tsv", cpu, {""}}}},
-	{"off-cpu", "they slept in lock", {{"rcu.offcpu.tsv", offcpu, {"off_percent=40"}}}, {{"rcu.offcpu.tsv", offcpu, {""}}}},
+	{"off-cpu", "lll_lock_wait, called by lock_shard at rcu.c:7",
+	 {{"rcu.offcpu.tsv", offcpu, {"thread_percent=40"}}},
+	 {{"rcu.offcpu.tsv", offcpu, {"", "thread_percent=40 stack=start;grace_main"}}}},
 	{"harness", "of 100 ns an operation 40 are the harness's",
 	 {{"x.summary.tsv", point, {"null_ns_per_op=40"}}}, {{"x.summary.tsv", point, {"impl=null null_ns_per_op=100"}}}},
 	{"noise", "is 18.0 %",
