@@ -80,7 +80,7 @@ static void print_help(void)
 	     "several points (a suite, lists), the profile of an implementation is that of all of them together.\n\n"
 	     "Every kind has runs of its own, in turn with plain runs; the profiler is on in the measured windows only. What "
 	     "it costs\n"
-	     "is shown beside what it found.\n");
+	     "is shown beside what it found. (Of a mix of deletes only, putting the keys back is in the window, too.)\n");
 	options_print(stdout, known);
 	puts("\nKinds:\n"
 	     "  cpu     where threads run: gperftools' sampling by processor time, all threads, no performance counters needed\n"

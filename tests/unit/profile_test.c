@@ -333,6 +333,129 @@ static void test_damaged_samples(void **state)
 	}
 }
 
+/* ---- Tables of several runs -------------------------------------------------------------------------------------- */
+
+/* A profile of one implementation, of which only some kinds are wanted and have run. */
+static void begin(struct profile *profile, struct profile_subject *subject, unsigned kind, unsigned rounds)
+{
+	memset(profile, 0, sizeof *profile);
+	memset(subject, 0, sizeof *subject);
+	snprintf(profile->folder, sizeof profile->folder, "%s", scratch_path("run"));
+	if (!scratch_exists(profile->folder)) {
+		scratch_folder(profile->folder);
+		scratch_folder(scratch_path("run/raw"));
+	}
+	profile->rounds = rounds;
+	profile->subject = subject;
+	profile->subjects = 1;
+	profile->names = names_open();
+	subject->implementation = "x";
+	subject->points = 1;
+	subject->result[kind].wanted = true;
+}
+
+static void end(struct profile *profile)
+{
+	for (unsigned kind = 0; kind < PROFILE_KINDS; kind++) {
+		json_decref(profile->subject->result[kind].facts);
+		for (size_t i = 0; i < profile->subject->result[kind].views; i++)
+			stacks_free(profile->subject->result[kind].view[i].stacks);
+	}
+	names_close(profile->names);
+}
+
+static void assert_number(const struct table *table, size_t row, const char *column, double wanted)
+{
+	double number;
+
+	assert_true(table_number(table, row, column, &number));
+	assert_true(number == wanted);
+}
+
+#define LOCKS_HEAD "lock\tsite\tstack\tacquisitions\tcontended\twait_ns\tmax_wait_ns\thold_ns\n"
+
+/* Amounts are added, the longest wait is the longest of all, and how long a lock was held is a mean per acquisition. */
+static void test_locks_of_two_runs(void **state)
+{
+	static struct profile profile;
+	struct profile_subject subject;
+	struct table table;
+
+	(void)state;
+	begin(&profile, &subject, PROFILE_LOCKS, 2);
+	scratch_write(scratch_path("run/raw/x.locks.0.0.tsv"),
+	              LOCKS_HEAD "a\tget\tmain;get;lock\t10\t2\t300\t200\t40\nb\tset\tmain;set;lock\t5\t0\t0\t0\t7\n");
+	scratch_write(scratch_path("run/raw/x.locks.1.0.tsv"), LOCKS_HEAD "a\tget\tmain;get;lock\t30\t1\t100\t100\t80\n");
+	assert_true(profile_write(&profile, &subject));
+	assert_string_equal(subject.result[PROFILE_LOCKS].unavailable, "");
+	assert_true(table_load(&table, scratch_path("run/x.locks.tsv")));
+	assert_int_equal(table.rows, 2);
+	assert_string_equal(table_cell(&table, 0, "lock"), "a");
+	assert_number(&table, 0, "acquisitions", 40);
+	assert_number(&table, 0, "contended", 3);
+	assert_number(&table, 0, "wait_ns", 400);
+	assert_number(&table, 0, "max_wait_ns", 200);
+	assert_number(&table, 0, "hold_ns", 70); /* (10 * 40 + 30 * 80) / 40 */
+	assert_number(&table, 1, "hold_ns", 7);
+	table_free(&table);
+	assert_int_equal(subject.result[PROFILE_LOCKS].views, 1);
+	assert_true(stacks_total(subject.result[PROFILE_LOCKS].view[0].stacks) == 400);
+	end(&profile);
+}
+
+static void test_heap_of_two_runs(void **state)
+{
+	static const char head[] = "site\tstack\tcount\tbytes\tlive_count\tlive_bytes\n";
+	static struct profile profile;
+	struct profile_subject subject;
+	struct table table;
+	char text[256];
+
+	(void)state;
+	begin(&profile, &subject, PROFILE_HEAP, 3); /* the third left nothing */
+	snprintf(text, sizeof text, "%sf a.c:1\tmain;f (a.c:1)\t3\t300\t0\t0\n", head);
+	scratch_write(scratch_path("run/raw/x.heap.0.heap.tsv"), text);
+	snprintf(text, sizeof text, "%sf a.c:1\tmain;f (a.c:1)\t1\t100\t1\t64\ng a.c:2\tmain;g (a.c:2)\t1\t1\t0\t0\n", head);
+	scratch_write(scratch_path("run/raw/x.heap.1.heap.tsv"), text);
+	assert_true(profile_write(&profile, &subject));
+	assert_true(table_load(&table, scratch_path("run/x.heap.tsv")));
+	assert_int_equal(table.rows, 2);
+	assert_number(&table, 0, "bytes", 400);
+	assert_number(&table, 0, "live_bytes", 64);
+	table_free(&table);
+	assert_int_equal(subject.result[PROFILE_HEAP].views, 2); /* in all, and held */
+	assert_true(stacks_total(subject.result[PROFILE_HEAP].view[0].stacks) == 401);
+	assert_true(stacks_total(subject.result[PROFILE_HEAP].view[1].stacks) == 64);
+	end(&profile);
+}
+
+/* Nothing found is a finding; nothing written down has a reason; a table of something else is an error. */
+static void test_tables_that_are_not(void **state)
+{
+	static struct profile profile;
+	struct profile_subject subject;
+
+	(void)state;
+	begin(&profile, &subject, PROFILE_LOCKS, 1);
+	assert_true(profile_write(&profile, &subject));
+	assert_non_null(strstr(subject.result[PROFILE_LOCKS].unavailable, "no table"));
+	assert_false(scratch_exists(scratch_path("run/x.locks.tsv")));
+	end(&profile);
+
+	begin(&profile, &subject, PROFILE_LOCKS, 1);
+	scratch_write(scratch_path("run/raw/x.locks.0.0.tsv"), LOCKS_HEAD);
+	assert_true(profile_write(&profile, &subject));
+	assert_string_equal(subject.result[PROFILE_LOCKS].unavailable, "");
+	assert_int_equal(subject.result[PROFILE_LOCKS].views, 0);
+	end(&profile);
+
+	begin(&profile, &subject, PROFILE_LOCKS, 1);
+	scratch_write(scratch_path("run/raw/x.locks.0.0.tsv"), "key\tvalue\n1\t2\n");
+	assert_false(profile_write(&profile, &subject));
+	assert_non_null(strstr(profile.error, "not the columns"));
+	end(&profile);
+}
+
 /* ---- Off-CPU ----------------------------------------------------------------------------------------------------- */
 
 static struct {
@@ -458,6 +581,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_samples_are_named, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_samples_survive_writing, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_damaged_samples, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_locks_of_two_runs, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_heap_of_two_runs, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_tables_that_are_not, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_who_sleeps_is_found, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_windows, scratch_setup, scratch_teardown),
 	};
