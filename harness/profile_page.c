@@ -382,9 +382,11 @@ static void write_kind(FILE *out, const struct profile *profile, const struct pr
 	fprintf(out, "<p class=\"facts\">Table: <a href=\"%s.%s.tsv\">%s.%s.tsv</a>.", subject->implementation, profile_kinds[kind],
 	        subject->implementation, profile_kinds[kind]);
 	if (kind == PROFILE_CPU)
-		fprintf(out, " For other tools: <code>google-pprof capacitor %s.cpu.prof</code>; by line and by instruction: "
-		             "<a href=\"%s.cpu.lines.tsv\">lines</a>, <a href=\"%s.cpu.addresses.tsv\">addresses</a>.",
-		        subject->implementation, subject->implementation, subject->implementation);
+		fprintf(out, " For other tools: <code>google-pprof capacitor %s.cpu.prof</code>, <code>capacitor asm %s get "
+		             "--weights %s.cpu.prof</code>; by line and by instruction: <a href=\"%s.cpu.lines.tsv\">lines</a>, "
+		             "<a href=\"%s.cpu.addresses.tsv\">addresses</a>.",
+		        subject->implementation, subject->implementation, subject->implementation, subject->implementation,
+		        subject->implementation);
 	fputs("</p>\n", out);
 	for (size_t i = 0; i < result->views; i++)
 		write_view(out, profile, subject, &result->view[i]);
