@@ -79,6 +79,10 @@ struct metric_row {
 
 /* The row of a metric, in the order of the enum. */
 const struct metric_row *metric_info(enum metric metric);
+/* Which values of a metric are the better ones, and whether they are of time, so that "faster" is the word. */
+enum metric_better { METRIC_BETTER_NEITHER, METRIC_BETTER_LOWER, METRIC_BETTER_HIGHER };
+enum metric_better metric_better(enum metric metric);
+bool metric_is_speed(enum metric metric);
 /* The metric of that name. False: there is none. */
 bool metric_find(const char *name, enum metric *metric);
 

@@ -29,10 +29,15 @@ static char *slurp(const char *path)
 
 bool table_load(struct table *table, const char *path)
 {
+	return table_parse(table, slurp(path));
+}
+
+bool table_parse(struct table *table, char *text)
+{
 	size_t cells = 0, lines = 0;
 	char *rest, *line, *at;
 
-	*table = (struct table){.text = slurp(path)};
+	*table = (struct table){.text = text};
 	if (!table->text)
 		return false;
 	for (at = table->text; *at; at++) {

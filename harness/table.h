@@ -15,6 +15,8 @@ struct table {
 
 /* False: no such file, no memory, or a row whose number of cells differs from the header's. */
 bool table_load(struct table *table, const char *path);
+/* The same of a text from malloc, which becomes the table's. */
+bool table_parse(struct table *table, char *text);
 void table_free(struct table *table);
 
 /* The cell of a named column; NULL: there is no such column. */
