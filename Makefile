@@ -526,6 +526,10 @@ $(BROKEN)/check: $(call object,tests/check/main.c $(filter tests/check/%,$(TEST_
                  $(filter-out %/main.c.o,$(HARNESS_OBJECTS)) $(BROKEN)/libcapacitor-points.a
 	$(CXX) $(FLAGS) -pie -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
 
+# The program with it: what is slower on purpose, for mk/regress-controls.
+$(BROKEN)/capacitor: $(HARNESS_OBJECTS) $(BROKEN)/libcapacitor.a
+	$(CXX) $(FLAGS) -pie -rdynamic -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
+
 # A file of the harness, broken, comes with the library.
 $(BROKEN)/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.c.o $(filter-out %/main.c.o $(call object,$(BUG_FILE)),$(HARNESS_OBJECTS)) \
                   $(BROKEN)/libcapacitor.a
@@ -596,6 +600,19 @@ profile: profile-programs ## CPU, heap, locks, off-CPU: lists, pictures, a page 
 	@$(BUILD)/capacitor profile $(if $(IMPL),--impl '$(IMPL)') $(if $(SUITE),--suite '$(SUITE)') $(ARGS)
 profile-controls: $(BUILD)/packages-profile profile-programs ## plant what each profiler must put first, and see that it does
 	@mk/profile-controls
+
+# ---- What changed -------------------------------------------------------------------------------------------------
+
+.PHONY: compare regress regress-controls
+compare: $(BUILD)/capacitor ## what changed between two runs (BASE=... NEW=..., or BASE=... ARGS='--by impl')
+	@test -n '$(BASE)' || { echo 'make compare: BASE=<run> is missing, a folder of results/ or JSON of bench' >&2; exit 2; }
+	@$(BUILD)/capacitor compare '$(BASE)' $(if $(NEW),'$(NEW)') $(ARGS)
+regress: $(BUILD)/capacitor ## is anything worse than BASE=<run, JSON or commit>? Both builds in turn; status 1 if so
+	@test -n '$(BASE)' || { echo 'make regress: BASE=<run, JSON of bench, or commit> is missing' >&2; exit 2; }
+	@$(MAKE) -s CONF=coherence CC=gcc observatory || echo 'Without the observatory: coherence/baseline.tsv is taken at its word.' >&2
+	@$(BUILD)/capacitor regress '$(BASE)' $(ARGS)
+regress-controls: $(BUILD)/capacitor ## plant a slowdown of 15 % and see regress catch it; A against A, 20 times: ten minutes
+	@mk/regress-controls $(ARGS)
 
 # ---- The observatory ----------------------------------------------------------------------------------------------
 
