@@ -527,9 +527,6 @@ $(BROKEN)/check: $(call object,tests/check/main.c $(filter tests/check/%,$(TEST_
 	$(CXX) $(FLAGS) -pie -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
 
 # The program with it: what is slower on purpose, for mk/regress-controls.
-$(BROKEN)/capacitor: $(HARNESS_OBJECTS) $(BROKEN)/libcapacitor.a
-	$(CXX) $(FLAGS) -pie -rdynamic -o $@ $^ $(LDFLAGS) $(LIBRARY_LIBS) $(PROGRAM_LIBS)
-
 # A file of the harness, broken, comes with the library.
 $(BROKEN)/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.c.o $(filter-out %/main.c.o $(call object,$(BUG_FILE)),$(HARNESS_OBJECTS)) \
                   $(BROKEN)/libcapacitor.a
