@@ -455,10 +455,10 @@ static void print_table(const struct cell *cells, size_t count)
 	for (size_t c = 0; c < count; c++)
 		for (size_t o = 0; o < OPERATIONS; o++)
 			if (cells[c].count[o].rebuilding)
-				printf("* %s, %s, threads %u: %s: %" PRIu64 " of %" PRIu64 " calls made a table anew, with up to %u allocations "
-				       "(G5 counts them apart)\n", cells[c].implementation, cells[c].policy, cells[c].threads,
-				       operations[o].name, cells[c].count[o].rebuilding, cells[c].count[o].calls,
-				       cells[c].count[o].most_of_them);
+				printf("* %s, %s, threads %u: %s: %" PRIu64 " of %" PRIu64 " calls made a table anew, with up "
+				       "to %u allocations (G5 counts them apart)\n", cells[c].implementation, cells[c].policy,
+				       cells[c].threads, operations[o].name, cells[c].count[o].rebuilding,
+				       cells[c].count[o].calls, cells[c].count[o].most_of_them);
 }
 
 /* ---- The subcommand ------------------------------------------------------------------------------------------------------ */
@@ -570,9 +570,9 @@ int alloc_check_command(int argc, char **argv)
 
 	if (options_want_help(argc, argv)) {
 		puts("usage: capacitor alloc-check [OPTION...]\n\n"
-		     "Counts what each call allocates, on a small hot set, call by call in the calling thread, and fails when a get, pin,\n"
-		     "contains, get_many or delete allocates, or a store more than once (guarantee G5): with the stack of the\n"
-		     "allocation. Stores during which a table was made anew are counted apart.\n");
+		     "Counts what each call allocates, on a small hot set, call by call in the calling thread, and fails when a\n"
+		     "get, pin, contains, get_many or delete allocates, or a store more than once (guarantee G5): with the stack of\n"
+		     "the allocation. Stores during which a table was made anew are counted apart.\n");
 		options_print(stdout, known);
 		puts("\nExit status: 0; 1 when something allocates too often; 3 where allocations cannot be counted (sanitizers).");
 		return COMMAND_OK;
@@ -588,8 +588,8 @@ int alloc_check_command(int argc, char **argv)
 		return COMMAND_FAIL;
 	}
 	if (file.stream)
-		fputs("implementation\tpolicy\tthreads\toperation\tcalls\tmean\tmax\tallowed\trebuilding\tmax_rebuilding\tverdict\tsite\n",
-		      file.stream);
+		fputs("implementation\tpolicy\tthreads\toperation\tcalls\tmean\tmax\tallowed\trebuilding\tmax_rebuilding\t"
+		      "verdict\tsite\n", file.stream);
 	info = debuginfo_open("/proc/self/exe", error, sizeof error); /* without one, stacks have no names */
 	(void)backtrace(warm, 4); /* loads what it needs, now */
 	allocations_watch(&watcher);

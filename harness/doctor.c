@@ -232,7 +232,8 @@ static void check_turbo(const json_t *items, struct check *check)
 	if (check->verdict == WARN)
 		command(check,
 		        "if [ -e /sys/devices/system/cpu/intel_pstate/no_turbo ]; then echo 1 | sudo tee "
-		        "/sys/devices/system/cpu/intel_pstate/no_turbo; else echo 0 | sudo tee /sys/devices/system/cpu/cpufreq/boost; fi",
+		        "/sys/devices/system/cpu/intel_pstate/no_turbo; else echo 0 | sudo tee "
+			"/sys/devices/system/cpu/cpufreq/boost; fi",
 		        "the same with 0 for 1, and 1 for 0", "");
 }
 
@@ -385,7 +386,8 @@ static void check_jitter(const json_t *items, struct check *check)
 	if (lost > JITTER_PERCENT_MAX || longest > JITTER_NS_MAX)
 		judge(check, WARN,
 		      "threads are taken off their processors: who holds a lock then keeps all others waiting, and tails grow",
-		      "stop other load; on a machine of your own, keep the system off some processors by the kernel's command line: "
+		      "stop other load; on a machine of your own, keep the system off some processors by the kernel's command "
+		      "line: "
 		      "isolcpus=1-N nohz_full=1-N rcu_nocbs=1-N, and pin there (taskset -c 1-N)");
 }
 
@@ -511,8 +513,8 @@ static const char help[] =
 	"  warn  item: value - what it does to measurements - what to change\n"
 	"  no    item: value - why it cannot be measured or known - what to change\n"
 	"\n"
-	"  --fix    a script for the shell instead, with what would make this machine steadier, and how to undo each: read it, then\n"
-	"           run what you want. Nothing is run by capacitor\n"
+	"  --fix    a script for the shell instead, with what would make this machine steadier, and how to undo each:\n"
+	"           read it, then run what you want. Nothing is run by capacitor\n"
 	"  --json   all of it as one JSON object: checks, and the whole environment as results record it\n"
 	"  --help   this text\n"
 	"\n"
@@ -550,7 +552,8 @@ static void print_fixes(const json_t *results)
 	size_t fixes = 0, i;
 	json_t *result;
 
-	puts("#!/bin/sh\n# What would make this machine steadier for measuring, by `capacitor doctor --fix`. Read it, then run what you want:\n"
+	puts("#!/bin/sh\n# What would make this machine steadier for measuring, by `capacitor doctor --fix`. Read it, then run "
+	     "what you want:\n"
 	     "# each command is a line of its own. Nothing was run.");
 	json_array_foreach(results, i, result) {
 		if (strcmp(text_of(result, "verdict"), verdicts[WARN]) != 0 && !*text_of(result, "fix"))

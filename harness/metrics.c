@@ -73,7 +73,8 @@ static const struct metric_row table[METRICS] = {
 	[METRIC_INVOLUNTARY_SWITCHES_PER_S] = {"involuntary_switches_per_s", "1/s",
 		"times that a measuring thread was taken off its core, per second of all threads"},
 	[METRIC_ON_CPU_SHARE] = {"on_cpu_share", "1",
-		"of the window, the part for which the measuring threads were running: not asleep in a lock, nor taken off their cores"},
+		"of the window, the part for which the measuring threads were running: not asleep in a lock, nor taken off their "
+		"cores"},
 	[METRIC_STEAL_SHARE] = {"steal_share", "1",
 		"of all processors' time in the window, the part that the hypervisor gave to other machines"},
 	[METRIC_OTHER_LOAD] = {"other_load", "processors",
@@ -86,7 +87,8 @@ static const struct metric_row table[METRICS] = {
 		"calls refused because memory could not be reclaimed in time, per operation"},
 	[METRIC_ENCODED_BYTES] = {"encoded_bytes", "bytes", "bytes of an encoded record, on average (codec)"},
 	[METRIC_CODEC_SHARE] = {"codec_share", "1",
-		"of the time of an operation that encodes or decodes besides, the part that the same operation without takes less (codec)"},
+		"of the time of an operation that encodes or decodes besides, the part that the same operation without takes less "
+		"(codec)"},
 	[METRIC_NULL_NS_PER_OP] = {"null_ns_per_op", "ns",
 		"ns_per_op of the same stream against the implementation null: what the harness itself costs; "
 		"not subtracted"},

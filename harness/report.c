@@ -390,7 +390,8 @@ static void write_points(FILE *out, const struct table *table)
 		html_escaped(out, verdict);
 		fputs("</td></tr>\n", out);
 	}
-	fputs("</table></div><p class=\"facts\">Grey rows: more threads than cores. Steady: repetitions agree within a coefficient of "
+	fputs("</table></div><p class=\"facts\">Grey rows: more threads than cores. Steady: repetitions agree within a "
+	      "coefficient of "
 	      "variation of 5 %, and nothing else was seen to disturb them (steal, other load, throttling).</p></details>\n", out);
 }
 
@@ -657,7 +658,8 @@ static void write_trust(struct page *page, const json_t *plan)
 		html_escaped(page->out, where);
 		fputs(" (", page->out);
 		html_escaped(page->out, worst);
-		fputs("). Believe differences only where intervals lie apart, and no small ones. <code>capacitor doctor --fix</code> prints what "
+		fputs("). Believe differences only where intervals lie apart, and no small ones. <code>capacitor doctor "
+		      "--fix</code> prints what "
 		      "could make this machine steadier.", page->out);
 	} else {
 		fprintf(page->out, "%zu of %zu points are steady.", points - unknown, points);
@@ -756,7 +758,8 @@ static bool write_page(struct page *page, const json_t *plan)
 		html_escaped(page->out, json_string_value(json_object_get(json_object_get(entry, "experiment"), "title")));
 		fputs("</a></li>\n", page->out);
 	}
-	fputs("<li><a href=\"#advice\">What to improve</a></li>\n<li><a href=\"#probes\">What the probes cost</a></li>\n<li><a href=\"#correctness\">Correctness</a></li>\n"
+	fputs("<li><a href=\"#advice\">What to improve</a></li>\n<li><a href=\"#probes\">What the probes cost</a></li>\n<li><a "
+	      "href=\"#correctness\">Correctness</a></li>\n"
 	      "<li><a href=\"#environment\">Environment</a></li>\n</ul></nav>\n", page->out);
 	write_verdicts(page, plan);
 	json_array_foreach(json_object_get(plan, "experiments"), index, entry)

@@ -981,7 +981,8 @@ static void find_disturbed(const struct rule *rule, const struct evidence *evide
 		finding = report(findings, rule, "the machine", row, FINDING_DOUBT, fmax(steal, fmax(load, throttles)));
 		if (finding)
 			add_evidence(finding,
-			             "while this was measured: steal %s %%, %s processors busy with something else, slowed down for "
+			             "while this was measured: steal %s %%, %s processors busy with something else, slowed down "
+				     "for "
 			             "heat %s times", figure(100 * steal), figure(load), figure(throttles));
 	}
 }
@@ -1244,7 +1245,8 @@ const struct rule rules[] = {
 	{
 		.name = "disturbed", .title = "did something else at the same time", .bound = 0.2,
 		.from = EVIDENCE_POINTS, .find = find_disturbed,
-		.when = "others kept %g processors busy (and what the window cannot resolve), took 1 % of the time, or heat slowed them down",
+		.when = "others kept %g processors busy (and what the window cannot resolve), took 1 % of the time, or heat "
+		        "slowed them down",
 		.mechanism = "Whoever else runs takes processors, caches and memory bandwidth, now and then.",
 		.advice = "Stop it, or wait; pin to isolated processors; compare only what was measured by turns.",
 		.verify = "capacitor doctor --fix",
@@ -1257,7 +1259,7 @@ const struct rule rules[] = {
 		.advice = "More repetitions: TIER=laptop or full, or --repetitions 10.",
 		.verify = "capacitor bench --impl {impl} {point} --repetitions 10",
 	},
-	{NULL},
+	{.name = NULL},
 };
 
 /* The dearest first; then what has no price, then doubts; else as the table goes. */

@@ -137,7 +137,8 @@ static void test_tally(void **state)
 	}
 	steady_print(out, tally, "bench");
 	fclose(out);
-	assert_non_null(strstr(text, "1 of 2 points are not steady: 1 vary by more than 5 % between repetitions (worst 24 %); 1 with more "
+	assert_non_null(strstr(text, "1 of 2 points are not steady: 1 vary by more than 5 % between repetitions (worst 24 %); 1 "
+	                             "with more "
 	                             "than 1 % of stolen time."));
 	free(text);
 	steady_tally_free(tally);
