@@ -304,9 +304,9 @@ ubsan: ## UndefinedBehaviorSanitizer: all tests
 VALGRIND := valgrind -q --soname-synonyms=somalloc=NONE --fair-sched=yes --error-exitcode=66 --leak-check=full \
             --show-leak-kinds=definite --errors-for-leak-kinds=definite
 # Left out: experiment_test, which starts itself (that is valgrind then), and simulate_test, whose memmove the fortified C
-# library shares with memcpy, of which valgrind reports that it overlaps.
+# library shares with memcpy, of which valgrind reports that it overlaps; and asm_test, which steps through machine code.
 memcheck: $(BUILD)/packages-checks ## valgrind: all tests
-	@$(MAKE) tests UNDER='$(VALGRIND)' RECORD=memcheck RUN_TESTS='$(filter-out %/experiment_test %/simulate_test,$(TESTS))'
+	@$(MAKE) tests UNDER='$(VALGRIND)' RECORD=memcheck RUN_TESTS='$(filter-out %/experiment_test %/simulate_test %/asm_test,$(TESTS))'
 
 # The programs that are about the library: the others test the harness.
 COVERING := $(filter %/conformance_test $(patsubst %.c,$(BUILD)/%,$(shell grep -l '"common/\|"capacitor/' tests/unit/*_test.c)),$(TESTS))

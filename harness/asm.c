@@ -4,8 +4,8 @@
  *
  * Which path is hot is not guessed, and not sampled: the operation is stepped through once, instruction by instruction, in a child
  * (asm_steps.h), on a cache that was filled and has seen the same operation before. What is shown is what was executed, with
- * lines of source and marks; counts are of that one operation and exact. Where ptrace is not permitted, the code is shown as it lies in
- * the file: the implementation's function and what it calls in the library.
+ * lines of source and marks; counts are of that one operation and exact. Where ptrace is not permitted, the code is shown as it
+ * lies in the file: the implementation's function and what it calls in the library.
  *
  * Weights, where there are any, are samples of a CPU profile, given or taken now.
  */
@@ -34,8 +34,8 @@
 #define FILL_ROUNDS  4
 #define FILL_PAUSE_NS 2000000
 
-/* An operation may be the one in many that does more than others (seals a batch, grows a table): it is stepped through so often, after so
- * many and some more, and the one in the middle is shown. */
+/* An operation may be the one in many that does more than others (seals a batch, grows a table): it is stepped through so often,
+ * after so many and some more, and the one in the middle is shown. */
 #define TAKES   3
 #define WARMUPS 4
 
@@ -58,7 +58,8 @@ struct scene {
 
 static void do_get(struct scene *scene)
 {
-	scene->result = capacitor_get(scene->handle, scene->key, KEY_BYTES, scene->buffer, sizeof scene->buffer, &scene->found_bytes);
+	scene->result =
+		capacitor_get(scene->handle, scene->key, KEY_BYTES, scene->buffer, sizeof scene->buffer, &scene->found_bytes);
 }
 
 static void do_set(struct scene *scene)
@@ -86,6 +87,9 @@ static void unpin(struct scene *scene)
 	capacitor_unpin(scene->handle, &scene->pin);
 }
 
+#define CALLED(name) (const void *)(uintptr_t)capacitor_##name
+#define OWN(name)    offsetof(struct implementation, name)
+
 enum { GET, MISS, SET, INSERT, DELETE, CONTAINS, PIN, SCENES };
 static const struct operation {
 	const char *name, *what;
@@ -97,20 +101,15 @@ static const struct operation {
 	bool there;                        /* is the key in the cache before? */
 	const char *mix;                   /* of bench, to sample it; NULL: there is none */
 } operations[SCENES] = {
-	[GET] = {"get", "a get that hits", (const void *)(uintptr_t)capacitor_get, offsetof(struct implementation, get), do_get, NULL,
-	         CAPACITOR_HIT, true, "100:0:0"},
-	[MISS] = {"miss", "a get that misses", (const void *)(uintptr_t)capacitor_get, offsetof(struct implementation, get), do_get, NULL,
-	          CAPACITOR_MISS, false, NULL},
-	[SET] = {"set", "a set of a key that is there", (const void *)(uintptr_t)capacitor_set, offsetof(struct implementation, store),
-	         do_set, NULL, CAPACITOR_STORED, true, "0:100:0"},
-	[INSERT] = {"insert", "a set of a new key", (const void *)(uintptr_t)capacitor_set, offsetof(struct implementation, store), do_set,
-	            do_delete, CAPACITOR_STORED, false, NULL},
-	[DELETE] = {"delete", "a delete that finds its key", (const void *)(uintptr_t)capacitor_delete,
-	            offsetof(struct implementation, delete), do_delete, do_set, CAPACITOR_HIT, true, "0:0:100"},
-	[CONTAINS] = {"contains", "a contains that finds its key", (const void *)(uintptr_t)capacitor_contains,
-	              offsetof(struct implementation, contains), do_contains, NULL, CAPACITOR_HIT, true, NULL},
-	[PIN] = {"pin", "a pin that finds its key", (const void *)(uintptr_t)capacitor_pin, offsetof(struct implementation, pin), do_pin,
-	         unpin, CAPACITOR_HIT, true, NULL},
+	[GET] = {"get", "a get that hits", CALLED(get), OWN(get), do_get, NULL, CAPACITOR_HIT, true, "100:0:0"},
+	[MISS] = {"miss", "a get that misses", CALLED(get), OWN(get), do_get, NULL, CAPACITOR_MISS, false, NULL},
+	[SET] = {"set", "a set of a key that is there", CALLED(set), OWN(store), do_set, NULL, CAPACITOR_STORED, true, "0:100:0"},
+	[INSERT] = {"insert", "a set of a new key", CALLED(set), OWN(store), do_set, do_delete, CAPACITOR_STORED, false, NULL},
+	[DELETE] = {"delete", "a delete that finds its key", CALLED(delete), OWN(delete), do_delete, do_set, CAPACITOR_HIT, true,
+                    "0:0:100"},
+	[CONTAINS] = {"contains", "a contains that finds its key", CALLED(contains), OWN(contains), do_contains, NULL,
+                      CAPACITOR_HIT, true, NULL},
+	[PIN] = {"pin", "a pin that finds its key", CALLED(pin), OWN(pin), do_pin, unpin, CAPACITOR_HIT, true, NULL},
 };
 
 /* ---- Options ----------------------------------------------------------------------------------------------------- */
@@ -153,19 +152,20 @@ static void print_help(void)
 {
 	puts("usage: capacitor asm IMPL OPERATION [OPTION...]\n"
 	     "\n"
-	     "Shows the machine code of an operation's hot path, with lines of source. One operation is stepped through, on a cache\n"
-	     "that was filled and has seen it before: what is shown and counted is what that one executed. Atomics, fences,\n"
-	     "calls, pauses and system calls are marked. Operations:\n");
+	     "Shows the machine code of an operation's hot path, with lines of source. One operation is stepped through, on a\n"
+	     "cache that was filled and has seen it before: what is shown and counted is what that one executed. Atomics,\n"
+	     "fences, calls, pauses and system calls are marked. Operations:\n");
 	for (size_t i = 0; i < SCENES; i++)
 		printf("  %-22s%s\n", operations[i].name, operations[i].what);
 	fputs("\nOptions:\n", stdout);
 	options_print(stdout, known);
-	puts("\nMarks say what is in the machine code. On x86-64 a load with acquire and a store with release are plain moves and are\n"
-	     "marked as nothing; on aarch64 they are instructions of their own, marked 'ordered'.\n"
+	puts("\nMarks say what is in the machine code. On x86-64 a load with acquire and a store with release are plain moves\n"
+	     "and are marked as nothing; on aarch64 they are instructions of their own, marked 'ordered'.\n"
 	     "\n"
-	     "The table (--format tsv) has a row for each instruction: function, module, address, bytes, executed, samples, percent,\n"
-	     "mark, instruction, goes_to, file, line, inlined. Counts (--format counts) are of the program, of libraries, of all, and of\n"
-	     "each function: function, module, instructions, atomics, fences, ordered, calls, jumps, pauses, syscalls, bytes, lines.");
+	     "The table (--format tsv) has a row for each instruction: function, module, address, bytes, executed, samples,\n"
+	     "percent, mark, instruction, goes_to, file, line, inlined. Counts (--format counts) are of the program, of\n"
+	     "libraries, of all, and of each function: function, module, instructions, atomics, fences, ordered, calls, jumps,\n"
+	     "pauses, syscalls, bytes, lines.");
 }
 
 static bool fail(struct request *request, const char *what, const char *why)
@@ -471,7 +471,8 @@ static void sources_close(struct sources *sources)
 static size_t frames_of(struct listing *listing, const struct asm_function *function, const struct asm_instruction *instruction,
                         struct debuginfo_frame frame[FRAMES_MAX])
 {
-	size_t frames = function->ours ? debuginfo_code(listing->info, instruction->address - listing->code.base, frame, FRAMES_MAX) : 0;
+	size_t frames =
+		function->ours ? debuginfo_code(listing->info, instruction->address - listing->code.base, frame, FRAMES_MAX) : 0;
 
 	return frames < FRAMES_MAX ? frames : FRAMES_MAX;
 }
@@ -498,8 +499,8 @@ static void print_place(struct listing *listing, const struct debuginfo_frame *f
 {
 	const char *text = frame->file ? source_line(&listing->sources, frame->file, frame->line) : NULL;
 
-	printf("  %s%s:%u %s%s%s", paint(listing, BLUE), frame->file ? frame->file : "?", frame->line, frame->function, text ? ": " : "",
-	       text ? text : "");
+	printf("  %s%s:%u %s%s%s", paint(listing, BLUE), frame->file ? frame->file : "?", frame->line, frame->function,
+	       text ? ": " : "", text ? text : "");
 	for (size_t i = 1; i < frames && listing->request->inlined; i++)
 		printf("\n      in %s, %s:%u", frame[i].function, frame[i].file ? frame[i].file : "?", frame[i].line);
 	printf("%s\n", paint(listing, OFF));
@@ -538,8 +539,9 @@ static void print_instruction(const struct listing *listing, const struct asm_fu
 	else if (listing->weighed)
 		printf(" %8s", "");
 	printf("  %6jx  %s%-8s%s%s%s%s%s%s\n", (uintmax_t)(instruction->address - function->base),
-	       noted ? paint(listing, instruction->mark == ASM_CALL ? BOLD : RED) : "", noted ? asm_mark_string(instruction->mark) : "",
-	       instruction->text, target[0] ? "  -> " : "", target, noted ? paint(listing, OFF) : "", idle ? paint(listing, OFF) : "", "");
+	       noted ? paint(listing, instruction->mark == ASM_CALL ? BOLD : RED) : "",
+	       noted ? asm_mark_string(instruction->mark) : "", instruction->text, target[0] ? "  -> " : "", target,
+	       noted ? paint(listing, OFF) : "", idle ? paint(listing, OFF) : "", "");
 }
 
 static void print_function(struct listing *listing, const struct asm_function *function)
@@ -560,7 +562,8 @@ static void print_function(struct listing *listing, const struct asm_function *f
 			continue;
 		}
 		if (left_out > 0)
-			printf("  %s%5s  %zu instructions that were not executed%s\n", paint(listing, DIM), "...", left_out, paint(listing, OFF));
+			printf("  %s%5s  %zu instructions that were not executed%s\n", paint(listing, DIM), "...", left_out,
+			       paint(listing, OFF));
 		left_out = 0;
 		frames = frames_of(listing, function, instruction, frame);
 		if (frames > 0 && !same_place(&frame[0], &before))
@@ -570,14 +573,15 @@ static void print_function(struct listing *listing, const struct asm_function *f
 		print_instruction(listing, function, instruction);
 	}
 	if (left_out > 0)
-		printf("  %s%5s  %zu instructions that were not executed%s\n", paint(listing, DIM), "...", left_out, paint(listing, OFF));
+		printf("  %s%5s  %zu instructions that were not executed%s\n", paint(listing, DIM), "...", left_out,
+		       paint(listing, OFF));
 }
 
 static void print_counts(const char *what, const struct asm_counts *counts)
 {
 	printf("%-44s %12" PRIu64 " %8" PRIu64 " %7" PRIu64 " %6" PRIu64 " %7" PRIu64 " %8" PRIu64 " %7" PRIu64 " %6" PRIu64, what,
-	       counts->instructions, counts->mark[ASM_ATOMIC], counts->mark[ASM_FENCE], counts->mark[ASM_CALL], counts->mark[ASM_PAUSE],
-	       counts->mark[ASM_SYSCALL], counts->bytes, counts->lines);
+	       counts->instructions, counts->mark[ASM_ATOMIC], counts->mark[ASM_FENCE], counts->mark[ASM_CALL],
+	       counts->mark[ASM_PAUSE], counts->mark[ASM_SYSCALL], counts->bytes, counts->lines);
 	if (ASM_HERE == ASM_AARCH64)
 		printf(" %8" PRIu64, counts->mark[ASM_ORDERED]);
 	putchar('\n');
@@ -613,8 +617,8 @@ static void print_summary(const struct listing *listing)
 	struct asm_counts libraries = asm_code_counts(&listing->code, ASM_LIBRARIES, listing->executed);
 	struct asm_counts all = asm_code_counts(&listing->code, ASM_ALL, listing->executed);
 
-	printf("\n%-44s %12s %8s %7s %6s %7s %8s %7s %6s%s\n", "", "instructions", "atomics", "fences", "calls", "pauses", "syscalls",
-	       "bytes", "lines", ASM_HERE == ASM_AARCH64 ? "  ordered" : "");
+	printf("\n%-44s %12s %8s %7s %6s %7s %8s %7s %6s%s\n", "", "instructions", "atomics", "fences", "calls", "pauses",
+	       "syscalls", "bytes", "lines", ASM_HERE == ASM_AARCH64 ? "  ordered" : "");
 	print_counts("the program's", &ours);
 	print_counts("libraries'", &libraries);
 	print_counts("all", &all);
@@ -649,11 +653,12 @@ static void print_text(struct listing *listing)
 		printf("%s: %s: the code as it lies in the file, of which an operation executes a part\n", request->impl,
 		       request->operation->name);
 	if (listing->fewest < listing->most)
-		printf("(the one in the middle of %d; they executed %zu to %zu instructions)\n", TAKES, listing->fewest, listing->most);
+		printf("(the one in the middle of %d; they executed %zu to %zu instructions)\n", TAKES, listing->fewest,
+		       listing->most);
 	print_summary(listing);
 	if (listing->weighed)
 		printf("\nweights: percent of %" PRIu64 " samples, of which %.1f %% are in this code\n", listing->weights.samples,
-		       listing->weights.samples > 0 ? 100.0 * (double)listing->weights.found / (double)listing->weights.samples : 0);
+		       100.0 * (double)listing->weights.found / (double)(listing->weights.samples + !listing->weights.samples));
 	for (size_t i = 0; i < listing->code.count; i++)
 		if (is_shown(listing, &listing->code.function[i]))
 			print_function(listing, &listing->code.function[i]);
@@ -698,9 +703,10 @@ static void print_tsv(struct listing *listing)
 static void print_counts_row(const char *function, const char *module, struct asm_counts counts)
 {
 	printf("%s\t%s\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64
-	       "\t%" PRIu64 "\t%" PRIu64 "\n", function, module, counts.instructions, counts.mark[ASM_ATOMIC], counts.mark[ASM_FENCE],
-	       counts.mark[ASM_ORDERED], counts.mark[ASM_CALL], counts.mark[ASM_JUMP], counts.mark[ASM_PAUSE],
-	       counts.mark[ASM_SYSCALL], counts.bytes, counts.lines);
+	       "\t%" PRIu64 "\t%" PRIu64 "\n",
+	       function, module, counts.instructions, counts.mark[ASM_ATOMIC], counts.mark[ASM_FENCE], counts.mark[ASM_ORDERED],
+	       counts.mark[ASM_CALL], counts.mark[ASM_JUMP], counts.mark[ASM_PAUSE], counts.mark[ASM_SYSCALL], counts.bytes,
+	       counts.lines);
 }
 
 static void print_counts_table(const struct listing *listing)
@@ -713,7 +719,8 @@ static void print_counts_table(const struct listing *listing)
 		const struct asm_function *function = &listing->code.function[i];
 
 		if (!is_part(listing, i))
-			print_counts_row(function->name, function->module, asm_function_counts(&listing->code, function, listing->executed));
+			print_counts_row(function->name, function->module,
+			                 asm_function_counts(&listing->code, function, listing->executed));
 	}
 }
 
@@ -742,15 +749,17 @@ static bool sample(struct request *request, char path[PATH_BYTES])
 		setenv("CPUPROFILE", path, 1);
 		setenv("CPUPROFILE_FREQUENCY", "1000", 1);
 		if (freopen("/dev/null", "w", stdout) && freopen("/dev/null", "w", stderr))
-			execl(PROGRAM, "capacitor", "bench", "--impl", request->impl, "--mix", request->operation->mix, "--seconds", seconds,
-			      "--policy", policy, "--counters", options_counters()[request->counters], "--hash",
-			      options_hashes()[request->hash], "--value-size", size, "--keys", "1000", "--repetitions", "1", (char *)NULL);
+			execl(PROGRAM, "capacitor", "bench", "--impl", request->impl, "--mix", request->operation->mix, "--seconds",
+			      seconds, "--policy", policy, "--counters", options_counters()[request->counters], "--hash",
+			      options_hashes()[request->hash], "--value-size", size, "--keys", "1000", "--repetitions", "1",
+			      (char *)NULL);
 		_exit(127);
 	}
 	if (child < 0 || waitpid(child, &ended, 0) != child || !WIFEXITED(ended) || WEXITSTATUS(ended) != 0)
 		return fail(request, "--sample", "the run of bench failed");
 	if (stat(path, &status) != 0 || status.st_size == 0)
-		return fail(request, "--sample", "no profile was written: libprofiler.so.0 is in Debian's package libgoogle-perftools4");
+		return fail(request, "--sample",
+		            "no profile was written: libprofiler.so.0 is in Debian's package libgoogle-perftools4");
 	return true;
 }
 

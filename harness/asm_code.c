@@ -48,9 +48,10 @@ struct modules {
 /* The kernel's: it lies in memory only. */
 static void copy_image(struct module *module)
 {
+	size_t bytes = module->end - module->begin;
+
 	module->image = memfd_create("image", MFD_CLOEXEC);
-	if (module->image < 0 ||
-	    write(module->image, (const void *)module->begin, module->end - module->begin) != (ssize_t)(module->end - module->begin))
+	if (module->image < 0 || write(module->image, (const void *)module->begin, bytes) != (ssize_t)bytes)
 		return;
 	snprintf(module->path, sizeof module->path, "/proc/%d/fd/%d", (int)getpid(), module->image);
 }
@@ -233,8 +234,12 @@ static struct asm_function *add_function(struct builder *builder, const struct m
 		builder->room = room;
 	}
 	function = &code->function[code->count];
-	*function = (struct asm_function){.name = strdup(name), .module = strdup(module->name),
-	                                  .ours = module == &builder->modules->module[0], .begin = begin, .base = module->base, .first = SIZE_MAX};
+	*function = (struct asm_function){.name = strdup(name),
+	                                  .module = strdup(module->name),
+	                                  .ours = module == &builder->modules->module[0],
+	                                  .begin = begin,
+	                                  .base = module->base,
+	                                  .first = SIZE_MAX};
 	code->count++; /* so that it is freed, whatever it lacks */
 	return function->name && function->module ? function : NULL;
 }
@@ -389,8 +394,7 @@ static size_t take_run(struct builder *builder, const uintptr_t *address, size_t
 	if (symbol) {
 		while (taken < count && address[taken] < symbol->end)
 			taken++;
-		return disassemble(builder, module, address[0] < symbol->begin ? address[0] : symbol->begin, symbol->end, symbol->name)
-		               ? taken : 0;
+		return disassemble(builder, module, symbol->begin, symbol->end, symbol->name) ? taken : 0;
 	}
 	while (taken < count && address[taken] - address[taken - 1] <= RUN_GAP && !symbol_of(module, address[taken]))
 		taken++;
@@ -427,7 +431,8 @@ static void name_function(struct asm_function *function, const struct asm_functi
 	const char *name = entry[0] ? entry : NULL;
 	char *copy;
 
-	if (strncmp(function->name, function->module, strlen(function->module)) != 0 || function->name[strlen(function->module)] != '+')
+	if (strncmp(function->name, function->module, strlen(function->module)) != 0 ||
+	    function->name[strlen(function->module)] != '+')
 		return;
 	if (!name && before && strcmp(before->module, function->module) == 0 && last->mark != ASM_CALL && last->mark != ASM_RETURN)
 		name = before->name;
@@ -558,8 +563,8 @@ bool asm_code_of_calls(const void *const *roots, size_t count, bool (*wanted)(vo
 			const struct asm_instruction *instruction = &code->function[i].instruction[j];
 			uint64_t target;
 
-			if ((instruction->mark == ASM_CALL || instruction->mark == ASM_JUMP) && asm_mark_target(instruction->text, &target) &&
-			    wanted(context, code->base + target))
+			if ((instruction->mark == ASM_CALL || instruction->mark == ASM_JUMP) &&
+			    asm_mark_target(instruction->text, &target) && wanted(context, code->base + target))
 				done = take_function(&builder, code->base + target);
 		}
 	return end_builder(&builder, done, no_objdump);
@@ -583,7 +588,8 @@ void asm_code_name(const struct asm_code *code, uintptr_t address, char text[ASM
 	struct asm_function *function;
 
 	if (find(code, address, &function))
-		snprintf(text, ASM_TEXT_BYTES, "%s%s%s", function->name, function->ours ? "" : " in ", function->ours ? "" : function->module);
+		snprintf(text, ASM_TEXT_BYTES, "%s%s%s", function->name, function->ours ? "" : " in ",
+		         function->ours ? "" : function->module);
 	else
 		snprintf(text, ASM_TEXT_BYTES, "0x%jx", (uintmax_t)address);
 }
@@ -681,7 +687,8 @@ static int look_up(struct dl_phdr_info *object, size_t bytes, void *argument)
 	for (unsigned i = 0; i < object->dlpi_phnum; i++) {
 		const ElfW(Phdr) *header = &object->dlpi_phdr[i];
 
-		if (header->p_type == PT_LOAD && lookup->offset >= header->p_offset && lookup->offset < header->p_offset + header->p_filesz)
+		if (header->p_type == PT_LOAD && lookup->offset >= header->p_offset &&
+		    lookup->offset < header->p_offset + header->p_filesz)
 			lookup->address = object->dlpi_addr + header->p_vaddr + lookup->offset - header->p_offset;
 	}
 	return 1;
@@ -714,8 +721,8 @@ static bool read_mappings(struct profile *profile, const char *text)
 	return true;
 }
 
-/* Words: 0, how many header words follow, 0, period, 0; then of each sample count, depth, addresses; then 0, 1, 0; then text. Returns
- * where the text begins; 0: it is no profile. */
+/* Words: 0, how many header words follow, 0, period, 0; then of each sample count, depth, addresses; then 0, 1, 0; then text.
+ * Returns where the text begins; 0: it is no profile. */
 static size_t check_profile(const struct profile *profile)
 {
 	size_t at = 5;

@@ -10,8 +10,8 @@
 const char *asm_mark_string(enum asm_mark mark)
 {
 	static const char *const name[ASM_MARKS] = {
-		[ASM_PLAIN] = "",       [ASM_ATOMIC] = "atomic", [ASM_FENCE] = "fence",   [ASM_ORDERED] = "ordered", [ASM_CALL] = "call",
-		[ASM_JUMP] = "jump",    [ASM_RETURN] = "return", [ASM_PAUSE] = "pause",   [ASM_SYSCALL] = "syscall",
+		[ASM_PLAIN] = "",    [ASM_ATOMIC] = "atomic", [ASM_FENCE] = "fence", [ASM_ORDERED] = "ordered", [ASM_CALL] = "call",
+		[ASM_JUMP] = "jump", [ASM_RETURN] = "return", [ASM_PAUSE] = "pause", [ASM_SYSCALL] = "syscall",
 	};
 
 	return (unsigned)mark < ASM_MARKS ? name[mark] : "";
@@ -60,8 +60,8 @@ static bool changes_nothing(const char *text, size_t length)
 
 static enum asm_mark mark_x86_64(const char *text)
 {
-	static const char *const prefixes[] = {"lock", "rep", "repz", "repnz", "bnd", "notrack", "data16", "addr32", "cs", "ds", "es",
-	                                       "fs", "gs", "ss", "xacquire", "xrelease", "rex.W", NULL};
+	static const char *const prefixes[] = {"lock", "rep", "repz", "repnz", "bnd", "notrack",  "data16",   "addr32", "cs",
+	                                       "ds",   "es",  "fs",   "gs",    "ss",  "xacquire", "xrelease", "rex.W",  NULL};
 	static const char *const fences[] = {"mfence", "lfence", "sfence", NULL};
 	static const char *const calls[] = {"call", "callq", NULL}, *const returns[] = {"ret", "retq", NULL};
 	static const char *const loops[] = {"loop", "loope", "loopne", "jrcxz", "jecxz", NULL};
@@ -92,9 +92,9 @@ static enum asm_mark mark_x86_64(const char *text)
 
 static enum asm_mark mark_aarch64(const char *text)
 {
-	static const char *const atomics[] = {"ldxr", "ldaxr", "stxr", "stlxr", "ldxp", "ldaxp", "stxp", "stlxp", "cas", "swp", "ldadd",
-	                                      "stadd", "ldclr", "stclr", "ldeor", "steor", "ldset", "stset", "ldsmax", "ldsmin",
-	                                      "ldumax", "ldumin", NULL};
+	static const char *const atomics[] = {"ldxr",  "ldaxr", "stxr",   "stlxr",  "ldxp",   "ldaxp",  "stxp",  "stlxp",
+	                                      "cas",   "swp",   "ldadd",  "stadd",  "ldclr",  "stclr",  "ldeor", "steor",
+	                                      "ldset", "stset", "ldsmax", "ldsmin", "ldumax", "ldumin", NULL};
 	static const char *const fences[] = {"dmb", "dsb", "isb", NULL}, *const calls[] = {"bl", "blr", "blraa", "blrab", NULL};
 	static const char *const ordered[] = {"ldar", "ldapr", "ldapur", "stlr", "stlur", NULL};
 	static const char *const pauses[] = {"yield", "wfe", "wfi", NULL}, *const returns[] = {"ret", "retaa", "retab", NULL};

@@ -91,7 +91,8 @@ static int step(pid_t child, int *status)
 	int signal = 0;
 
 	for (;;) {
-		if (ptrace(PTRACE_SINGLESTEP, child, NULL, (void *)(uintptr_t)signal) != 0 || waitpid(child, status, __WALL) != child)
+		if (ptrace(PTRACE_SINGLESTEP, child, NULL, (void *)(uintptr_t)signal) != 0 ||
+		    waitpid(child, status, __WALL) != child)
 			return FAILED;
 		if (!WIFSTOPPED(*status))
 			return ENDED;

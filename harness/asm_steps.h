@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The instructions that a call executes, one after the other: the program forks, and the child is stepped through the call by ptrace,
- * from the function's first instruction to its return. Exact, without any hardware. The addresses are those of this process.
+ * The instructions that a call executes, one after the other: the program forks, and the child is stepped through the call by
+ * ptrace, from the function's first instruction to its return. Exact, without any hardware. The addresses are those of this
+ * process.
  *
  * Only the thread that calls is stepped; others of the child run on.
  */

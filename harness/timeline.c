@@ -2,10 +2,10 @@
 /*
  * `capacitor timeline IMPL`: what each thread did in a short window, as a trace for Perfetto or chrome://tracing.
  *
- * The trace is recorded by the program `traced` beside this one (`make timeline` builds it): the same harness on the same objects of
- * the library, linked with shims behind locks, grace periods, evictions and the calls of the harness. What recording costs is measured
- * here, first: the point runs in pairs, one with each program, in an order that changes, for windows of equal length; the median ratio
- * of their times per operation stands in the trace and is printed. A trace is not a measurement: it shows order and
+ * The trace is recorded by the program `traced` beside this one (`make timeline` builds it): the same harness on the same objects
+ * of the library, linked with shims behind locks, grace periods, evictions and the calls of the harness. What recording costs is
+ * measured here, first: the point runs in pairs, one with each program, in an order that changes, for windows of equal length; the
+ * median ratio of their times per operation stands in the trace and is printed. A trace is not a measurement: it shows order and
  * overlap, and its times are longer by that ratio.
  */
 #include <errno.h>
@@ -324,7 +324,8 @@ static int run_all(struct request *request)
 
 	if (!bench_can_write("timeline", request->out))
 		return COMMAND_FAIL;
-	snprintf(request->scratch, sizeof request->scratch, "%s/capacitor-timeline-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+	snprintf(request->scratch, sizeof request->scratch, "%s/capacitor-timeline-XXXXXX",
+	         getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
 	if (!mkdtemp(request->scratch)) {
 		fail(request, request->scratch, strerror(errno));
 		return COMMAND_FAIL;

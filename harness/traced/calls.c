@@ -98,7 +98,11 @@ static void note_taken(struct record *record, void *lock, const struct record_he
 {
 	const void *site = from->site;
 	uint64_t began = from->since;
-	struct record_held held = {.lock = lock, .site = site, .caller = from->caller, .since = now, .waited = contended ? now - began : 0,
+	struct record_held held = {.lock = lock,
+	                           .site = site,
+	                           .caller = from->caller,
+	                           .since = now,
+	                           .waited = contended ? now - began : 0,
 	                           .contended = contended};
 
 	if (contended) {

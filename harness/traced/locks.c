@@ -136,11 +136,13 @@ void locks_summary(FILE *out)
 			wait += record->site[i].wait;
 		}
 	}
-	fprintf(out, "%" PRIu64 " acquisitions in %.1f ms by %u threads, %" PRIu64 " of them contended: waits of %.3f ms, %.2f %% of the "
-	        "threads' time\n", acquisitions, (double)window * ns / 1e6, threads, contended, (double)wait * ns / 1e6,
+	fprintf(out, "%" PRIu64 " acquisitions in %.1f ms by %u threads, %" PRIu64 " of them contended: waits of %.3f ms, %.2f %% "
+	        "of the threads' time\n",
+	        acquisitions, (double)window * ns / 1e6, threads, contended, (double)wait * ns / 1e6,
 	        threads > 0 && window > 0 ? 100.0 * (double)wait / (double)window / threads : 0);
 	if (dropped > 0)
-		fprintf(out, "%" PRIu64 " acquisitions came from more places than there was room for: they are left out\n", dropped);
+		fprintf(out, "%" PRIu64 " acquisitions came from more places than there was room for: they are left out\n",
+		        dropped);
 	if (record_lock_contradictions(&proofs) > 0)
 		fputs("the names of some locks are wrong: they were waited for with words of others\n", out);
 }

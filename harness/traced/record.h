@@ -49,8 +49,8 @@ enum record_kind {
 #define RECORD_FRAMES_MAX 16
 #define RECORD_SITES      4096 /* a power of two */
 
-/* The acquisitions of one lock from one place, by one stack. After a wait it is that of the release; else only whom the function that
- * took the lock returns to. */
+/* The acquisitions of one lock from one place, by one stack. After a wait it is that of the release; else only whom the function
+ * that took the lock returns to. */
 struct record_site {
 	const void *lock; /* NULL: the slot is free */
 	const void *site; /* where the call returns to */

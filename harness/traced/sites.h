@@ -12,8 +12,9 @@ struct sites *sites_open(char *error, size_t error_bytes);
 void sites_close(struct sites *sites);
 
 /*
- * `frame`: addresses that the callers of the function at `site` return to. Between them may be what released the lock: addresses in the
- * function at `site`, in its caller, or in one that releases for others. They are passed over. Texts are to be freed; NULL: no memory.
+ * `frame`: addresses that the callers of the function at `site` return to. Between them may be what released the lock: addresses in
+ * the function at `site`, in its caller, or in one that releases for others. They are passed over. Texts are to be freed; NULL: no
+ * memory.
  */
 
 /* Function and line of a call, "sharded_get (impl/sharded/sharded.c:84)"; what only takes locks for others is passed over. */

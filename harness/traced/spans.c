@@ -312,7 +312,8 @@ static void write_span(FILE *out, struct names *names, const struct spans *spans
 		record_lock_name((const void *)(uintptr_t)span->raw.argument, lock);
 		snprintf(name, sizeof name, "%s %s", kind->name, lock);
 	}
-	fprintf(out, ",\n{\"ph\":\"X\",\"pid\":%d,\"tid\":%d,\"ts\":%" PRIu64 ".%03u,\"dur\":%" PRIu64 ".%03u,\"cat\":\"%s\",\"name\":",
+	fprintf(out,
+	        ",\n{\"ph\":\"X\",\"pid\":%d,\"tid\":%d,\"ts\":%" PRIu64 ".%03u,\"dur\":%" PRIu64 ".%03u,\"cat\":\"%s\",\"name\":",
 	        PROCESS, tid, begin / 1000, (unsigned)(begin % 1000), (end - begin) / 1000, (unsigned)((end - begin) % 1000),
 	        categories[kind->category].name);
 	write_text(out, name);
@@ -391,8 +392,9 @@ void spans_write(FILE *out, const struct spans *spans, const struct spans_fact *
 
 		fputs(",\n", out);
 		write_metadata(out, "thread_name", thread->record->tid, thread->name);
-		fprintf(out, ",\n{\"ph\":\"M\",\"pid\":%d,\"tid\":%d,\"ts\":0,\"name\":\"thread_sort_index\",\"args\":{\"sort_index\":%zu}}",
-		        PROCESS, thread->record->tid, i);
+		fprintf(out, ",\n{\"ph\":\"M\",\"pid\":%d,\"tid\":%d,\"ts\":0,\"name\":\"thread_sort_index\"", PROCESS,
+		        thread->record->tid);
+		fprintf(out, ",\"args\":{\"sort_index\":%zu}}", i);
 	}
 	for (size_t i = 0; i < spans->threads; i++)
 		for (size_t j = 0; j < spans->thread[i].count; j++)
@@ -466,15 +468,16 @@ static void print_longest(FILE *out, const struct spans *spans, unsigned kind)
 	if (kinds[kind].category == LOCK_WAIT || kinds[kind].category == LOCK_HOLD)
 		record_lock_name((const void *)(uintptr_t)longest->raw.argument, lock);
 	fprintf(out, "%-14s %10zu %14.3f us %14.3f us   %s%s%s%s\n", kinds[kind].name, count,
-	        (double)length_ns(spans, longest) / 1e3, (double)begin_ns(spans, longest) / 1e3, by->name, lock[0] ? ", " : "", lock,
-	        longest->unfinished ? ", unfinished" : "");
+	        (double)length_ns(spans, longest) / 1e3, (double)begin_ns(spans, longest) / 1e3, by->name, lock[0] ? ", " : "",
+	        lock, longest->unfinished ? ", unfinished" : "");
 }
 
 void spans_summary(FILE *out, const struct spans *spans)
 {
 	uint64_t left_out = 0, not_nested = 0;
 
-	fprintf(out, "shares of a window of %.3f ms (an operation's includes what it waits, holds and evicts):\n", (double)ns_of(spans->to - spans->from) / 1e6);
+	fprintf(out, "shares of a window of %.3f ms (an operation's includes what it waits, holds and evicts):\n",
+	        (double)ns_of(spans->to - spans->from) / 1e6);
 	print_shares(out, spans);
 	fprintf(out, "\n%-14s %10s %17s %17s   %s\n", "kind", "spans", "longest", "at", "thread");
 	for (unsigned kind = 0; kind < RECORD_KINDS; kind++)
@@ -484,7 +487,9 @@ void spans_summary(FILE *out, const struct spans *spans)
 		not_nested += spans->thread[i].not_nested;
 	}
 	if (left_out > 0)
-		fprintf(out, "\n%" PRIu64 " spans were left out: a thread keeps %zu (--spans N keeps more, a shorter --window needs less)\n",
+		fprintf(out,
+		        "\n%" PRIu64
+		        " spans were left out: a thread keeps %zu (--spans N keeps more, a shorter --window needs less)\n",
 		        left_out, record_plan()->spans_max);
 	if (not_nested > 0)
 		fprintf(out, "\n%" PRIu64 " spans were left out: they do not nest\n", not_nested);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table of locks: a wait that was planted is there, once, with its lock's name, its site and its stack. Nothing here waits for time to
- * pass: the visitor of capacitor_each holds the lock until the other thread is seen waiting for it.
+ * The table of locks: a wait that was planted is there, once, with its lock's name, its site and its stack. Nothing here waits for
+ * time to pass: the visitor of capacitor_each holds the lock until the other thread is seen waiting for it.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Traces: what was planted is found in them. Nothing here waits for time to pass: who is to wait is seen waiting before the others go
- * on.
+ * Traces: what was planted is found in them. Nothing here waits for time to pass: who is to wait is seen waiting before the others
+ * go on.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -124,7 +124,8 @@ static void a_lock_that_is_held_long(void **state)
 
 	held = trace_events_find(json, "hold mutex 0", "holder");
 	assert_non_null(held);
-	assert_non_null(strstr(json_string_value(json_object_get(json_object_get(held, "args"), "site")), "a_lock_that_is_held_long"));
+	assert_non_null(
+		strstr(json_string_value(json_object_get(json_object_get(held, "args"), "site")), "a_lock_that_is_held_long"));
 	for (unsigned i = 0; i < 3; i++) {
 		char thread_name[RECORD_NAME_BYTES];
 
@@ -204,7 +205,8 @@ static void operations_and_evictions(void **state)
 	begin();
 	name("operator");
 	for (uint64_t key = 0; key < 400 / 4; key++) {
-		assert_int_equal(capacitor_set(handle, &key, sizeof key, value, sizeof value, CAPACITOR_TTL_NEVER), CAPACITOR_STORED);
+		assert_int_equal(capacitor_set(handle, &key, sizeof key, value, sizeof value, CAPACITOR_TTL_NEVER),
+		                 CAPACITOR_STORED);
 		assert_int_equal(capacitor_get(handle, &key, sizeof key, got, sizeof got, &bytes), CAPACITOR_HIT);
 	}
 	capacitor_delete(handle, "none", 4);
@@ -233,9 +235,12 @@ static void operations_and_evictions(void **state)
 		capacitor_set(handle, &key, sizeof key, value, sizeof value, CAPACITOR_TTL_NEVER);
 	capacitor_stats(cache, &stats);
 	json = trace();
-	json_array_foreach(json_object_get(json, "traceEvents"), i, event)
+	json_array_foreach(json_object_get(json, "traceEvents"), i, event) {
+		const json_t *args = json_object_get(event, "args");
+
 		if (strcmp(json_string_value(json_object_get(event, "name")), "evict") == 0)
-			evicted += (uint64_t)json_integer_value(json_object_get(json_object_get(event, "args"), "entries")), evictions++;
+			evicted += (uint64_t)json_integer_value(json_object_get(args, "entries")), evictions++;
+	}
 	assert_int_equal(json_integer_value(json_object_get(trace_events_thread(json, "operator"), "left_out")), 0);
 	assert_true(evictions > 0);
 	/* A policy may hand out the entry that is being replaced, which is not counted as evicted; here none is. */
@@ -296,7 +301,8 @@ static void holds_that_do_not_nest(void **state)
 
 #define THREADS(count) "\"otherData\":{\"window_us\":100,\"threads\":[{\"tid\":1,\"name\":\"a\",\"spans\":" count "}]},"
 #define NAMED          "{\"ph\":\"M\",\"pid\":1,\"tid\":1,\"name\":\"thread_name\",\"args\":{\"name\":\"a\"}}"
-#define SPAN(ts, dur)  ",{\"ph\":\"X\",\"pid\":1,\"tid\":1,\"name\":\"get\",\"cat\":\"c\",\"args\":{},\"ts\":" ts ",\"dur\":" dur "}"
+#define SPAN(ts, dur) \
+	",{\"ph\":\"X\",\"pid\":1,\"tid\":1,\"name\":\"get\",\"cat\":\"c\",\"args\":{},\"ts\":" ts ",\"dur\":" dur "}"
 
 static void wrong_traces_are_told(void **state)
 {
@@ -310,7 +316,8 @@ static void wrong_traces_are_told(void **state)
 		{"{" THREADS("1") "\"traceEvents\":[" NAMED SPAN("-2", "1") "]}", "no time"},
 		{"{" THREADS("1") "\"traceEvents\":[" NAMED SPAN("99", "2") "]}", "window"},
 		{"{" THREADS("2") "\"traceEvents\":[" NAMED SPAN("2", "1") "]}", "other events"},
-		{"{" THREADS("1") "\"traceEvents\":[{\"ph\":\"M\",\"pid\":1,\"tid\":1,\"name\":\"x\"}" SPAN("2", "1") "]}", "no name"},
+		{"{" THREADS("1") "\"traceEvents\":[{\"ph\":\"M\",\"pid\":1,\"tid\":1,\"name\":\"x\"}" SPAN("2", "1") "]}",
+	         "no name"},
 		{"{" THREADS("1") "\"traceEvents\":[" NAMED ",{\"ph\":\"X\",\"pid\":1,\"tid\":1}]}", "lacks"},
 		{"{\"traceEvents\":[]}", "no window"},
 	};

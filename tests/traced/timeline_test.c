@@ -71,8 +71,9 @@ static void what_is_recorded_is_what_was_counted(void **state)
 	size_t i;
 
 	snprintf(command, sizeof command,
-	         "$B/traced spans --impl %s --threads %u --keys 1000 --mix 60:30:10 --fill no --warmup 10ms --window 1ms --spans 500 "
-	         "--out $S/trace.json >$S/said 2>&1", (const char *)*state, strcmp(*state, "unsync") == 0 ? 1 : 3);
+	         "$B/traced spans --impl %s --threads %u --keys 1000 --mix 60:30:10 --fill no --warmup 10ms --window 1ms "
+	         "--spans 500 --out $S/trace.json >$S/said 2>&1",
+	         (const char *)*state, strcmp(*state, "unsync") == 0 ? 1 : 3);
 	assert_int_equal(shell(command), 0);
 	snprintf(path, sizeof path, "%s/trace.json", scratch);
 	json = json_load_file(path, 0, NULL);
@@ -122,8 +123,8 @@ static void a_trace_states_what_recording_costs(void **state)
 	json_t *json;
 
 	(void)state;
-	assert_int_equal(shell("$B/capacitor timeline sharded --threads 2 --keys 100 --pairs 1 --seconds 10ms --warmup 5ms --window 1ms "
-	                       "--out $S/trace.json >$S/said 2>&1"), 0);
+	assert_int_equal(shell("$B/capacitor timeline sharded --threads 2 --keys 100 --pairs 1 --seconds 10ms --warmup 5ms "
+	                       "--window 1ms --out $S/trace.json >$S/said 2>&1"), 0);
 	assert_true(said("recording: an operation takes"));
 	snprintf(path, sizeof path, "%s/trace.json", scratch);
 	json = json_load_file(path, 0, NULL);
@@ -134,7 +135,8 @@ static void a_trace_states_what_recording_costs(void **state)
 	assert_string_equal(json_string_value(json_object_get(other, "implementation")), "sharded");
 	json_decref(json);
 
-	assert_int_equal(shell("$B/capacitor timeline --impl=null --pairs 0 --warmup 5ms --window 0.1ms --out $S/trace.json >$S/said 2>&1"), 0);
+	assert_int_equal(shell("$B/capacitor timeline --impl=null --pairs 0 --warmup 5ms --window 0.1ms --out $S/trace.json "
+	                       ">$S/said 2>&1"), 0);
 	json = json_load_file(path, 0, NULL);
 	other = json_object_get(json, "otherData");
 	assert_true(strncmp(json_string_value(json_object_get(other, "overhead_ratio")), "unavailable: ", 13) == 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * capacitor asm: marks of both machines; known functions of this very program, stepped through, with as many atomics and fences as were
- * put in; the implementations' own paths; profiles that fit, and that do not.
+ * capacitor asm: marks of both machines; known functions of this very program, stepped through, with as many atomics and fences as
+ * were put in; the implementations' own paths; profiles that fit, and that do not.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -291,8 +291,9 @@ static void samples_are_put_down_to_instructions(void **state)
 	take(&step, &code);
 	function = function_of(&code, "known_function");
 	{
-		const uintptr_t slots[] = {HEADER, 7, 2, function->instruction[1].address, 4711, 2, 1, function->instruction[0].address,
-		                           11, 1, (uintptr_t)(const void *)malloc, 5, 1, 12345, END};
+		const uintptr_t one = function->instruction[1].address, other = function->instruction[0].address;
+		const uintptr_t slots[] = {HEADER, 7, 2,     one, 4711, 2, 1, other, 11, 1, (uintptr_t)(const void *)malloc,
+		                           5,      1, 12345, END};
 		const uintptr_t cut[] = {HEADER, 7, 200, 1, END}, none[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
 		const size_t count = sizeof slots / sizeof slots[0];
 		const char *path = write_profile("good", slots, count, NULL);
@@ -351,8 +352,8 @@ static double cell(const struct table *table, const char *module, const char *co
 	return number;
 }
 
-/* What is true of the released machine code: who reads without a lock executes no atomic of a lock's, and none at all where the grace
- * period's machinery needs none. */
+/* What is true of the released machine code: who reads without a lock executes no atomic of a lock's, and none at all where the
+ * grace period's machinery needs none. */
 static void paths_of_gets(void **state)
 {
 	static const struct {
@@ -382,7 +383,8 @@ static void paths_of_gets(void **state)
 		            cell(&table, "program", "instructions") + cell(&table, "libraries", "instructions"));
 #if defined(__x86_64__)
 		if (strcmp(BUILD_CONF, "release") == 0) {
-			if (cell(&table, "program", "atomics") != cases[i].ours || cell(&table, "libraries", "atomics") != cases[i].libraries)
+			if (cell(&table, "program", "atomics") != cases[i].ours ||
+			    cell(&table, "libraries", "atomics") != cases[i].libraries)
 				fail_msg("%s: %g and %g atomics", cases[i].implementation, cell(&table, "program", "atomics"),
 				         cell(&table, "libraries", "atomics"));
 			assert_true(cell(&table, "all", "fences") == 0);
@@ -396,8 +398,9 @@ static void paths_of_gets(void **state)
 static void every_operation(void **state)
 {
 	static const char *const cases[][2] = {
-		{"rcu", "miss"},  {"rcu", "set"},    {"rcu", "insert"},  {"rcu", "delete"},  {"rcu", "contains"}, {"rcu", "pin"},
-		{"null", "set"},  {"unsync", "set"}, {"rwlock", "set"},  {"sharded", "set"}, {"ck_hs", "set"},    {"sharded", "delete"},
+		{"rcu", "miss"},     {"rcu", "set"},     {"rcu", "insert"}, {"rcu", "delete"},
+		{"rcu", "contains"}, {"rcu", "pin"},     {"null", "set"},   {"unsync", "set"},
+		{"rwlock", "set"},   {"sharded", "set"}, {"ck_hs", "set"},  {"sharded", "delete"},
 	};
 
 	(void)state;
@@ -417,7 +420,8 @@ static void formats(void **state)
 		{"asm", "sharded", "get", "--format", "tsv", "--static", NULL},
 		{"asm", "sharded", "get", "--format", "tsv", "--libraries", "--all", NULL},
 	};
-	const char *const inlined[] = {"asm", "--impl", "sharded", NULL}, *const text[] = {"asm", "sharded", "get", "--inline", NULL};
+	const char *const inlined[] = {"asm", "--impl", "sharded", NULL}, *const text[] = {"asm", "sharded", "get", "--inline",
+	                                                                                   NULL};
 	const char *const one[] = {"asm", "rcu", "get", "--function", "rcu_get", "--all", NULL};
 	struct table table;
 
