@@ -571,7 +571,8 @@ int alloc_check_command(int argc, char **argv)
 	if (options_want_help(argc, argv)) {
 		puts("usage: capacitor alloc-check [OPTION...]\n\n"
 		     "Counts what each call allocates, on a small hot set, call by call in the calling thread, and fails when a\n"
-		     "get, pin, contains, get_many or delete allocates, or a store more than once (guarantee G5): with the stack of\n"
+		     "get, pin, contains, get_many or delete allocates, or a store more than once (guarantee G5): with the stack "
+		     "of\n"
 		     "the allocation. Stores during which a table was made anew are counted apart.\n");
 		options_print(stdout, known);
 		puts("\nExit status: 0; 1 when something allocates too often; 3 where allocations cannot be counted (sanitizers).");
