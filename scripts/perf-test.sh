@@ -89,7 +89,7 @@ step cpu $capacitor profile --impl "$impl" --threads "${threads##*,}" --keys 100
 step memory $capacitor profile --impl "$impl" --threads "${threads##*,}" --keys 10000 "${profiled[@]}" --kinds heap --out "$out/memory"
 step allocations $capacitor alloc-check --impl "$impl" --out "$out/allocations.tsv"
 if [ -n "$base" ]; then
-	step regress $capacitor regress --base "$base" --impl "$impl" --out "$out/regress"
+	step regress $capacitor regress "$base" --impl "$impl" --out "$out/regress"
 fi
 step analyze $capacitor analyze "$out" "$out/bench.json"
 
