@@ -23,6 +23,13 @@
 #define CALLS_MAX    64
 #define INSTRUCTION_MAX 16
 
+/* As objdump calls it. */
+#if defined(__aarch64__)
+#define MACHINE "aarch64"
+#else
+#define MACHINE "i386:x86-64"
+#endif
+
 /* ---- Modules ----------------------------------------------------------------------------------------------------- */
 
 struct symbol {
@@ -307,7 +314,7 @@ static bool take_line(struct builder *builder, const struct module *module, char
 /* Adds what lies at [begin, end) of a module, as one function of that name, or as several entries of a PLT. */
 static bool disassemble(struct builder *builder, const struct module *module, uintptr_t begin, uintptr_t end, const char *name)
 {
-	char start[64], stop[64], line[LINE_BYTES];
+	char start[64], stop[64], vma[64], line[LINE_BYTES];
 	struct asm_function *function = NULL;
 	bool done = true;
 	int ends[2], status;
@@ -316,12 +323,16 @@ static bool disassemble(struct builder *builder, const struct module *module, ui
 
 	snprintf(start, sizeof start, "--start-address=0x%jx", (uintmax_t)(begin - module->base));
 	snprintf(stop, sizeof stop, "--stop-address=0x%jx", (uintmax_t)(end - module->base));
+	snprintf(vma, sizeof vma, "--adjust-vma=0x%jx", (uintmax_t)(module->begin - module->base));
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return fail(builder, strerror(errno));
 	fflush(NULL);
 	child = fork();
 	if (child == 0) {
 		dup2(ends[1], STDOUT_FILENO);
+		if (module->image >= 0) /* it may lack what objdump wants of a file: bytes, then */
+			execlp("objdump", "objdump", "-D", "-w", "-b", "binary", "-m", MACHINE, vma, start, stop, module->path,
+			       (char *)NULL);
 		execlp("objdump", "objdump", "-d", "-w", start, stop, module->path, (char *)NULL);
 		_exit(127);
 	}

@@ -68,9 +68,10 @@ static bool look_at_return(pid_t child, const struct place *entry, uintptr_t *ad
 
 static void __attribute__((noreturn)) be_stepped(const struct asm_call *call, int why)
 {
-	const char *reason = call->prepare(call->context);
+	const char *reason;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody is to stay stopped for ever */
+	reason = call->prepare(call->context);
 	if (reason) {
 		ssize_t written = write(why, reason, strlen(reason));
 

@@ -94,52 +94,41 @@ static const void *caller_of(const struct place *place)
 
 typedef int lock_call(void *lock);
 
-static void note_taken(struct record *record, void *lock, const struct record_held *from, uint64_t now, bool contended)
+/* A lock that was asked for from a place, at a time, has been got. */
+static void note_taken(struct record *record, const struct record_held *asked, uint64_t now, bool contended)
 {
-	const void *site = from->site;
-	uint64_t began = from->since;
-	struct record_held held = {.lock = lock,
-	                           .site = site,
-	                           .caller = from->caller,
-	                           .since = now,
-	                           .waited = contended ? now - began : 0,
-	                           .contended = contended};
+	if (record->holds < RECORD_DEPTH_MAX) {
+		struct record_held *held = &record->held[record->holds++];
 
-	if (contended) {
-		record->last_contended = lock;
-		record_whole_span(record, RECORD_LOCK_WAIT, began, now, (uintptr_t)lock, site, 0);
+		*held = *asked;
+		held->since = now;
+		held->waited = contended ? now - asked->since : 0;
+		held->contended = contended;
 	}
-	if (record->holds < RECORD_DEPTH_MAX)
-		record->held[record->holds] = held;
-	record->holds++;
-	record_open_span(record, RECORD_LOCK_HOLD, now, (uintptr_t)lock, site);
-}
-
-static struct record_held held_from(void *lock, const struct place *place, uint64_t now)
-{
-	return (struct record_held){
-		.lock = lock,
-		.site = place->site,
-		.caller = record_plan()->mode == RECORD_LOCKS ? caller_of(place) : NULL,
-		.since = now,
-	};
+	if (contended) {
+		record->last_contended = asked->lock;
+		record_whole_span(record, RECORD_LOCK_WAIT, asked->since, now, (uintptr_t)asked->lock, asked->site, 0);
+	}
+	if (record_plan()->mode == RECORD_SPANS)
+		record_open_span(record, RECORD_LOCK_HOLD, now, (uintptr_t)asked->lock, asked->site);
 }
 
 static int try_to_take(void *lock, struct place place, lock_call *try)
 {
 	struct record *record = record_mine();
-	int result = try(lock);
-	struct record_held held;
-	uint64_t now;
+	struct record_held asked = {.lock = lock, .site = place.site};
+	int result;
 
 	if (!record)
-		return result;
-	now = record_now();
-	held = held_from(lock, &place, now);
+		return try(lock);
+	if (record_plan()->mode == RECORD_LOCKS)
+		asked.caller = caller_of(&place); /* before the lock is held, which is not to be longer for it */
+	result = try(lock);
+	asked.since = record_now();
 	if (result == 0)
-		note_taken(record, lock, &held, now, false);
+		note_taken(record, &asked, asked.since, false);
 	else if (result == EBUSY)
-		record->tried = held;
+		record->tried = asked;
 	return result;
 }
 
@@ -164,20 +153,18 @@ static int take(void *lock, struct place place, lock_call *try, lock_call *wait)
 	store_relaxed(&record->waiting, false);
 	record_drop_span(record);
 	if (result == 0)
-		note_taken(record, lock, &tried, record_now(), true);
+		note_taken(record, &tried, record_now(), true);
 	return result;
 }
 
 /* What the thread holds of that lock, taken off the list. False: it was taken before there was a record. */
 static bool take_off(struct record *record, const void *lock, struct record_held *held)
 {
-	unsigned holds = record->holds < RECORD_DEPTH_MAX ? record->holds : RECORD_DEPTH_MAX;
-
-	for (unsigned i = holds; i-- > 0;)
+	for (unsigned i = record->holds; i-- > 0;)
 		if (record->held[i].lock == lock) {
 			*held = record->held[i];
-			memmove(&record->held[i], &record->held[i + 1], (holds - i - 1) * sizeof *held);
 			record->holds--;
+			memmove(&record->held[i], &record->held[i + 1], (record->holds - i) * sizeof *held);
 			return true;
 		}
 	return false;
@@ -209,9 +196,10 @@ static void note_released(struct record *record, const struct record_held *held,
 	void *frame[RECORD_FRAMES_MAX];
 	unsigned frames = 0;
 
-	record_close_hold(record, now, (uintptr_t)held->lock);
-	if (record_plan()->mode != RECORD_LOCKS)
+	if (record_plan()->mode != RECORD_LOCKS) {
+		record_close_hold(record, now, (uintptr_t)held->lock);
 		return;
+	}
 	if (held->contended && record->from <= now && record_within(held->since))
 		frames = callers(site, held->caller, frame);
 	else if (held->caller)
@@ -296,7 +284,7 @@ static int wait_for(pthread_cond_t *condition, pthread_mutex_t *mutex, const str
 		now = record_now();
 		record_close_span(record, now, 0, 0);
 		if (known)
-			note_taken(record, mutex, &held, now, false);
+			note_taken(record, &held, now, false);
 	}
 	return result;
 }

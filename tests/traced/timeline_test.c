@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The programs: what `traced` records is what the harness counted; `capacitor timeline` refuses what is wrong. */
+/* The programs: what `traced` records is what the harness counted; `capacitor timeline` refuses what is wrong; asm takes samples.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -188,6 +189,16 @@ static void what_is_wrong_is_told(void **state)
 	assert_int_equal(shell("$B/traced spans --impl rcu --fact nonsense >$S/said 2>&1"), 2);
 }
 
+/* Here rather than with asm's own tests: it runs the program under a profiler. */
+static void asm_samples(void **state)
+{
+	(void)state;
+	if (shell("$B/capacitor asm sharded get --sample 0.1s >$S/said 2>&1") == 1 && said("libgoogle-perftools4"))
+		skip();
+	assert_true(said("weights: percent of [1-9]"));
+	assert_true(said("sharded_get"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +213,7 @@ int main(void)
 		{"locks have names: ck_hs", locks_have_names, NULL, NULL, (void *)"ck_hs"},
 		cmocka_unit_test(a_trace_states_what_recording_costs),
 		cmocka_unit_test(what_is_wrong_is_told),
+		cmocka_unit_test(asm_samples),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

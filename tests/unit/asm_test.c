@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -225,6 +226,40 @@ static void the_outermost_return_ends_it(void **state)
 	(void)state;
 	take(&step, &code);
 	assert_int_equal(asm_function_counts(&code, function_of(&code, "known_recursion"), true).mark[ASM_RETURN], 11);
+	asm_code_free(&code);
+}
+
+/* Through the PLT, the C library and what the kernel put into memory, which no file has. */
+__attribute__((noinline)) static void known_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	__asm__ volatile("" : : "m"(now));
+}
+
+static void call_clock(void *context) { (void)context, known_clock(); }
+
+static void libraries_are_told_apart(void **state)
+{
+	struct known_call call = {.depth = 0};
+	const struct asm_call step = {.prepare = prepare, .call = call_clock, .context = &call,
+	                              .function = (const void *)(uintptr_t)known_clock};
+	struct asm_counts ours, libraries;
+	struct asm_code code;
+
+	(void)state;
+	take(&step, &code);
+	ours = asm_code_counts(&code, ASM_OURS, true);
+	libraries = asm_code_counts(&code, ASM_LIBRARIES, true);
+	assert_true(ours.mark[ASM_CALL] >= 1);
+	assert_true(libraries.instructions > 0);
+	assert_int_equal(ours.instructions + libraries.instructions, asm_code_counts(&code, ASM_ALL, true).instructions);
+	for (size_t i = 0; i < code.count; i++)
+		if (strcmp(code.function[i].name, "known_clock") == 0)
+			assert_true(code.function[i].ours);
+		else if (strncmp(code.function[i].module, "libc.", 5) == 0 || strstr(code.function[i].module, "vdso"))
+			assert_false(code.function[i].ours);
 	asm_code_free(&code);
 }
 
@@ -518,6 +553,7 @@ int main(void)
 		cmocka_unit_test(targets),
 		cmocka_unit_test(what_is_executed_is_counted),
 		cmocka_unit_test(the_outermost_return_ends_it),
+		cmocka_unit_test(libraries_are_told_apart),
 		cmocka_unit_test(what_cannot_be_stepped_is_told),
 		cmocka_unit_test_setup_teardown(samples_are_put_down_to_instructions, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(paths_of_gets, scratch_setup, scratch_teardown),
