@@ -9,182 +9,9 @@
 
 #include <ctype.h>
 #include <math.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "harness/point.h"
-
-
-/* ---- Findings -------------------------------------------------------------------------------------------------------- */
-
-/* A number as people read it: 345, 12.3, 9039, 1.52 M. In one of eight buffers that are used in turn. */
-static const char *figure(double number)
-{
-	static char texts[8][32];
-	static unsigned turn;
-	char *text = texts[turn++ % 8];
-
-	if (fabs(number) >= 1e9)
-		snprintf(text, sizeof texts[0], "%.3g G", number / 1e9);
-	else if (fabs(number) >= 1e6)
-		snprintf(text, sizeof texts[0], "%.3g M", number / 1e6);
-	else if (fabs(number) >= 1000)
-		snprintf(text, sizeof texts[0], "%.0f", number);
-	else
-		snprintf(text, sizeof texts[0], "%.3g", number);
-	return text;
-}
-
-/* A point in a few words; what nearly always is the same is left out. */
-static void describe(struct point_row row, char text[RULES_LINE_BYTES])
-{
-	static const struct {
-		const char *column, *usual, *format;
-	} parts[] = {
-		{"source", "-", "%s"}, {"trace", "-", "%s"}, {"impl", "-", "%s"}, {"codec", "-", "%s"},
-		{"threads", "-", "threads %s"}, {"mix", "-", "mix %s"}, {"keys", "-", "%s keys"},
-		{"value_bytes", "-", "%s-byte values"}, {"skew", "0.99", "skew %s"}, {"policy", "sieve", "%s"},
-		{"counters", "padded", "counters %s"}, {"hash", "siphash", "hash %s"},
-	};
-	size_t used = 0;
-
-	text[0] = '\0';
-	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-		const char *value = row_text(row, parts[i].column);
-
-		if (strcmp(value, "-") == 0 || strcmp(value, parts[i].usual) == 0 || used + 3 > RULES_LINE_BYTES)
-			continue;
-		used += (size_t)snprintf(text + used, RULES_LINE_BYTES - used, "%s", used ? ", " : "");
-		used += (size_t)snprintf(text + used, RULES_LINE_BYTES - used, parts[i].format, value);
-	}
-}
-
-/* Has the row the capacity that bench gives by itself? */
-static bool is_usual_capacity(struct point_row row)
-{
-	double keys = row_or(row, "keys", 0), key_bytes = row_or(row, "key_bytes", 0), value_bytes = row_or(row, "value_bytes", 0);
-
-	return row_or(row, "capacity_bytes", 0) ==
-	       (double)point_capacity_bytes((uint64_t)keys, (size_t)key_bytes, (size_t)value_bytes);
-}
-
-/* The same as options of bench, without --impl, and without those that are its defaults. */
-static void options_of(struct point_row row, char text[RULES_LINE_BYTES])
-{
-	static const struct {
-		const char *column, *option, *usual;
-	} options[] = {
-		{"threads", "--threads", "1"}, {"mix", "--mix", "95-4-1"}, {"keys", "--keys", "-"},
-		{"key_bytes", "--key-size", "16"}, {"value_bytes", "--value-size", "100"}, {"skew", "--skew", "0.99"},
-		{"policy", "--policy", "sieve"}, {"counters", "--counters", "padded"}, {"hash", "--hash", "siphash"},
-		{"capacity_bytes", "--capacity", "-"},
-	};
-	size_t used = 0;
-
-	text[0] = '\0';
-	for (size_t i = 0; i < sizeof options / sizeof options[0] && used < RULES_LINE_BYTES; i++) {
-		const char *value = row_text(row, options[i].column);
-
-		if (strcmp(value, "-") == 0 || strcmp(value, options[i].usual) == 0 ||
-		    (strcmp(options[i].column, "capacity_bytes") == 0 && is_usual_capacity(row)))
-			continue;
-		used += (size_t)snprintf(text + used, RULES_LINE_BYTES - used, "%s%s %s", used ? " " : "", options[i].option,
-		                         value);
-	}
-	for (char *at = strstr(text, "--mix "); at && at[6] && at[6] != ' '; at++) /* 90-9-1 is 90:9:1 on the command line */
-		if (at[6] == '-')
-			at[6] = ':';
-}
-
-/* A rule's commands, for a row. */
-static void fill_verify(struct finding *finding, struct point_row row)
-{
-	const char *from = finding->rule->verify;
-	char options[RULES_LINE_BYTES];
-	size_t used = 0;
-
-	options_of(row, options);
-	while (*from && used + 1 < sizeof finding->verify) {
-		const char *text = NULL;
-
-		if (strncmp(from, "{impl}", 6) == 0)
-			text = row_is(row, "impl", "-") ? finding->about : row_text(row, "impl");
-		else if (strncmp(from, "{threads}", 9) == 0)
-			text = row_text(row, "threads");
-		else if (strncmp(from, "{point}", 7) == 0)
-			text = options;
-		if (text) {
-			used += (size_t)snprintf(finding->verify + used, sizeof finding->verify - used, "%s", text);
-			from = strchr(from, '}') + 1;
-		} else {
-			finding->verify[used++] = *from++;
-		}
-	}
-	finding->verify[used < sizeof finding->verify ? used : sizeof finding->verify - 1] = '\0';
-}
-
-static bool worse(const struct finding *known, enum finding_basis basis, double weight)
-{
-	return basis != known->basis ? basis < known->basis : weight > known->weight;
-}
-
-/*
- * Reports one. NULL: the same was found of the same at a point where it is worse, or there is no memory. Else evidence is to be
- * added to it.
- */
-static struct finding *report(struct findings *findings, const struct rule *rule, const char *of, struct point_row row,
-                              enum finding_basis basis, double weight)
-{
-	struct finding *grown, *finding = NULL;
-	size_t elsewhere = 0;
-
-	for (size_t i = 0; i < findings->count && !finding; i++)
-		if (findings->item[i].rule == rule && strcmp(findings->item[i].about, of) == 0)
-			finding = &findings->item[i];
-	if (finding) {
-		elsewhere = ++finding->elsewhere;
-		if (!worse(finding, basis, weight))
-			return NULL;
-	} else {
-		grown = realloc(findings->item, (findings->count + 1) * sizeof *grown);
-		if (!grown) {
-			findings->no_memory = true;
-			return NULL;
-		}
-		findings->item = grown;
-		finding = &grown[findings->count++];
-	}
-	*finding = (struct finding){.rule = rule, .basis = basis, .weight = weight, .elsewhere = elsewhere};
-	snprintf(finding->about, sizeof finding->about, "%s", of);
-	describe(row, finding->point);
-	fill_verify(finding, row);
-	return finding;
-}
-
-__attribute__((format(printf, 2, 3))) static void add_evidence(struct finding *finding, const char *format, ...)
-{
-	va_list arguments;
-
-	if (finding->evidences == RULES_EVIDENCE_MAX)
-		return;
-	va_start(arguments, format);
-	vsnprintf(finding->evidence[finding->evidences++], RULES_LINE_BYTES, format, arguments);
-	va_end(arguments);
-}
-
-/* What a finding is about: the implementation, with what was chosen badly on purpose, so that it does not hide what is not. */
-static const char *about(struct point_row row)
-{
-	static char text[64];
-
-	if (row_is(row, "counters", "-") || row_is(row, "counters", "padded"))
-		return row_text(row, "impl");
-	snprintf(text, sizeof text, "%.30s (%.20s counters)", row_text(row, "impl"), row_text(row, "counters"));
-	return text;
-}
 
 /* ---- What several rules ask --------------------------------------------------------------------------------------------- */
 
@@ -256,7 +83,7 @@ static void add_over_threads(struct finding *finding, struct point_row row, cons
 		}
 	}
 	if (points > 1)
-		add_evidence(finding, "%s by threads: %s", metric, text);
+		finding_add(finding, "%s by threads: %s", metric, text);
 }
 
 /* The row with the largest number in a column among those of an implementation (the table's own name, or its column impl). */
@@ -293,9 +120,9 @@ static void add_lock_site(struct finding *finding, const struct evidence *eviden
 	struct point_row site;
 
 	if (largest(evidence, EVIDENCE_LOCKS, finding->about, "wait_ns", &site))
-		add_evidence(finding, "waited for longest: %s, from %s: contended %s times, %s ns (%s)",
-		             row_text(site, "lock"), row_text(site, "site"), row_text(site, "contended"),
-		             row_text(site, "wait_ns"), site.of->file);
+		finding_add(finding, "waited for longest: %s, from %s: contended %s times, %s ns (%s)",
+		            row_text(site, "lock"), row_text(site, "site"), row_text(site, "contended"),
+		            row_text(site, "wait_ns"), site.of->file);
 }
 
 static void find_lock_wait(const struct rule *rule, const struct evidence *evidence, struct findings *findings)
@@ -307,11 +134,11 @@ static void find_lock_wait(const struct rule *rule, const struct evidence *evide
 		if (!fits(row) || !row_number(row, "lock_wait_ns_per_op", &wait) || !row_number(row, "ns_per_op", &time) ||
 		    wait < rule->bound * time)
 			continue;
-		finding = report(findings, rule, about(row), row, FINDING_MEASURED, wait / time);
+		finding = finding_report(findings, rule, NULL, row, FINDING_MEASURED, wait / time);
 		if (!finding)
 			continue;
-		add_evidence(finding, "of the %s ns of an operation %s go by waiting; %s waits in 100 operations",
-		             figure(time), figure(wait), figure(100 * row_or(row, "lock_waits_per_op", 0)));
+		finding_add(finding, "of the %s ns of an operation %s go by waiting; %s waits in 100 operations",
+		            figure(time), figure(wait), figure(100 * row_or(row, "lock_waits_per_op", 0)));
 		add_over_threads(finding, row, "lock_wait_ns_per_op", "ns");
 		add_lock_site(finding, evidence);
 	}
@@ -326,12 +153,12 @@ static void find_hot_lock(const struct rule *rule, const struct evidence *eviden
 		if (!row_number(row, "lock_wait_ns_per_op", &wait) || !row_number(row, "ns_per_op", &time) || wait < 0.02 * time ||
 		    !row_number(row, "hottest_lock_share", &share) || share < rule->bound || share >= 0.9999)
 			continue;
-		finding = report(findings, rule, about(row), row, FINDING_MEASURED, share * wait / time);
+		finding = finding_report(findings, rule, NULL, row, FINDING_MEASURED, share * wait / time);
 		if (!finding)
 			continue;
-		add_evidence(finding, "of the time spent waiting, %s %% is spent at one lock", figure(100 * share));
-		add_evidence(finding, "keys are drawn with skew %s: the hottest one alone decides which",
-		             row_text(row, "skew"));
+		finding_add(finding, "of the time spent waiting, %s %% is spent at one lock", figure(100 * share));
+		finding_add(finding, "keys are drawn with skew %s: the hottest one alone decides which",
+		            row_text(row, "skew"));
 		add_lock_site(finding, evidence);
 	}
 }
@@ -351,13 +178,13 @@ static void find_locked_hits(const struct rule *rule, const struct evidence *evi
 				best = other;
 		if (!best.of)
 			continue;
-		finding = report(findings, rule, about(row), row, FINDING_MEASURED,
-		                 1 - row_or(best, "ns_per_op", 0) / row_or(row, "ns_per_op", 1));
+		finding = finding_report(findings, rule, NULL, row, FINDING_MEASURED,
+		                         1 - row_or(best, "ns_per_op", 0) / row_or(row, "ns_per_op", 1));
 		if (!finding)
 			continue;
-		add_evidence(finding, "%s locks taken in a get that hits", figure(locks));
-		add_evidence(finding, "%s takes none: %s ns instead of %s at the same point", row_text(best, "impl"),
-		             figure(row_or(best, "ns_per_op", 0)), figure(row_or(row, "ns_per_op", 0)));
+		finding_add(finding, "%s locks taken in a get that hits", figure(locks));
+		finding_add(finding, "%s takes none: %s ns instead of %s at the same point", row_text(best, "impl"),
+		            figure(row_or(best, "ns_per_op", 0)), figure(row_or(row, "ns_per_op", 0)));
 		add_over_threads(finding, row, "ns_per_op", "ns");
 	}
 }
@@ -408,8 +235,8 @@ static void add_fields(struct finding *finding, const struct evidence *evidence,
 	}
 	for (unsigned i = 0; i < 2; i++)
 		if (most[i].of && count[i] >= 0.05 * count[0])
-			add_evidence(finding, "%s an operation: %s, by %s at %s", figure(count[i]), row_text(most[i], "field"),
-			             row_text(most[i], "function"), row_text(most[i], "code"));
+			finding_add(finding, "%s an operation: %s, by %s at %s", figure(count[i]), row_text(most[i], "field"),
+			            row_text(most[i], "function"), row_text(most[i], "code"));
 }
 
 /* What the observatory has to say of an implementation, at the most cores: the fields with the most transactions. */
@@ -424,8 +251,8 @@ static void add_worst_fields(struct finding *finding, const struct evidence *evi
 			cell = row;
 	if (!cell.of || row_or(cell, "transactions", 0) <= 0)
 		return;
-	add_evidence(finding, "on %g virtual cores, mix %s: %s coherence transactions an operation, of which", threads_of(cell),
-	             row_text(cell, "mix"), figure(row_or(cell, "transactions", 0)));
+	finding_add(finding, "on %g virtual cores, mix %s: %s coherence transactions an operation, of which", threads_of(cell),
+	            row_text(cell, "mix"), figure(row_or(cell, "transactions", 0)));
 	add_fields(finding, evidence, cell, columns);
 }
 
@@ -443,12 +270,12 @@ static void find_writes_on_hit(const struct rule *rule, const struct evidence *e
 			continue;
 		lost = (row_or(row, "true", 0) + row_or(row, "late", 0)) * latency(row, "dirty") +
 		       row_or(row, "upgrade_true", 0) * latency(row, "upgrade");
-		finding = report(findings, rule, about(row), row, cycles > 0 ? FINDING_ESTIMATED : FINDING_UNPRICED,
-		                 cycles > 0 ? fmin(lost / fmax(cycles, lost), 1) : shared);
+		finding = finding_report(findings, rule, NULL, row, cycles > 0 ? FINDING_ESTIMATED : FINDING_UNPRICED,
+		                         cycles > 0 ? fmin(lost / fmax(cycles, lost), 1) : shared);
 		if (!finding)
 			continue;
-		add_evidence(finding, "%s coherence transactions in a get, though nobody stores anything (exact, on %g "
-		             "virtual cores)", figure(shared), threads_of(row));
+		finding_add(finding, "%s coherence transactions in a get, though nobody stores anything (exact, on %g "
+		            "virtual cores)", figure(shared), threads_of(row));
 		add_fields(finding, evidence, row, columns);
 	}
 }
@@ -465,12 +292,12 @@ static void find_false_sharing(const struct rule *rule, const struct evidence *e
 
 		if (!row_is(row, "operation", "get") || !is_exact(row) || threads_of(row) < 2 || misses + upgrades < rule->bound)
 			continue;
-		finding = report(findings, rule, about(row), row, cycles > 0 ? FINDING_ESTIMATED : FINDING_UNPRICED,
-		                 cycles > 0 ? fmin(lost / fmax(cycles, lost), 1) : misses + upgrades);
+		finding = finding_report(findings, rule, NULL, row, cycles > 0 ? FINDING_ESTIMATED : FINDING_UNPRICED,
+		                         cycles > 0 ? fmin(lost / fmax(cycles, lost), 1) : misses + upgrades);
 		if (!finding)
 			continue;
-		add_evidence(finding, "a get misses %s times, and upgrades %s times, a line of which others wrote only what "
-		             "it does not use (exact, on %g virtual cores)", figure(misses), figure(upgrades), threads_of(row));
+		finding_add(finding, "a get misses %s times, and upgrades %s times, a line of which others wrote only what "
+		            "it does not use (exact, on %g virtual cores)", figure(misses), figure(upgrades), threads_of(row));
 		add_fields(finding, evidence, row, columns);
 	}
 }
@@ -483,7 +310,7 @@ static struct finding *report_saving(struct findings *findings, const struct rul
 
 	if (!row_above(row, better, "ns_per_op") || of_better > (1 - rule->bound) * time)
 		return NULL;
-	return report(findings, rule, about(row), row, FINDING_MEASURED, 1 - of_better / time);
+	return finding_report(findings, rule, NULL, row, FINDING_MEASURED, 1 - of_better / time);
 }
 
 static void find_shared_counters(const struct rule *rule, const struct evidence *evidence, struct findings *findings)
@@ -498,8 +325,8 @@ static void find_shared_counters(const struct rule *rule, const struct evidence 
 		finding = report_saving(findings, rule, row, padded);
 		if (!finding)
 			continue;
-		add_evidence(finding, "%s: %s ns an operation; padded, and all else the same: %s", row_text(row, "counters"),
-		             figure(row_or(row, "ns_per_op", 0)), figure(row_or(padded, "ns_per_op", 0)));
+		finding_add(finding, "%s: %s ns an operation; padded, and all else the same: %s", row_text(row, "counters"),
+		            figure(row_or(row, "ns_per_op", 0)), figure(row_or(padded, "ns_per_op", 0)));
 		add_over_threads(finding, row, "ns_per_op", "ns");
 	}
 	FOR_EACH(row, EVIDENCE_COHERENCE) {
@@ -514,11 +341,11 @@ static void find_shared_counters(const struct rule *rule, const struct evidence 
 		saved = 1 - row_or(padded, "cycles", 0) / cycles;
 		if (saved < rule->bound)
 			continue;
-		finding = report(findings, rule, about(row), row, FINDING_ESTIMATED, saved);
+		finding = finding_report(findings, rule, NULL, row, FINDING_ESTIMATED, saved);
 		if (finding)
-			add_evidence(finding, "%s: %s coherence transactions in a get; padded: %s (exact, on %g virtual cores)",
-			             row_text(row, "counters"), figure(count), figure(row_or(padded, "transactions", 0)),
-			             threads_of(row));
+			finding_add(finding, "%s: %s coherence transactions in a get; padded: %s (exact, on %g virtual cores)",
+			            row_text(row, "counters"), figure(count), figure(row_or(padded, "transactions", 0)),
+			            threads_of(row));
 	}
 }
 
@@ -538,12 +365,12 @@ static void find_policy_writes(const struct rule *rule, const struct evidence *e
 		finding = best.of ? report_saving(findings, rule, row, best) : NULL;
 		if (!finding)
 			continue;
-		add_evidence(finding, "%s: %s ns an operation, hit ratio %s; %s: %s ns, hit ratio %s", row_text(row, "policy"),
-		             figure(row_or(row, "ns_per_op", 0)), figure(row_or(row, "hit_ratio", 0)),
-		             row_text(best, "policy"), figure(row_or(best, "ns_per_op", 0)),
-		             figure(row_or(best, "hit_ratio", 0)));
-		add_evidence(finding, "locks per operation: %s against %s", figure(row_or(row, "locks_per_op", 0)),
-		             figure(row_or(best, "locks_per_op", 0)));
+		finding_add(finding, "%s: %s ns an operation, hit ratio %s; %s: %s ns, hit ratio %s", row_text(row, "policy"),
+		            figure(row_or(row, "ns_per_op", 0)), figure(row_or(row, "hit_ratio", 0)),
+		            row_text(best, "policy"), figure(row_or(best, "ns_per_op", 0)),
+		            figure(row_or(best, "hit_ratio", 0)));
+		finding_add(finding, "locks per operation: %s against %s", figure(row_or(row, "locks_per_op", 0)),
+		            figure(row_or(best, "locks_per_op", 0)));
 	}
 }
 
@@ -561,11 +388,11 @@ static void find_no_scaling(const struct rule *rule, const struct evidence *evid
 		of_alone = time - wait - alone; /* what neither the operation itself nor waiting for locks explains */
 		if (of_alone < rule->bound * time)
 			continue;
-		finding = report(findings, rule, about(row), row, FINDING_MEASURED, of_alone / time);
+		finding = finding_report(findings, rule, NULL, row, FINDING_MEASURED, of_alone / time);
 		if (!finding)
 			continue;
-		add_evidence(finding, "one thread alone takes %s ns an operation, each of %g takes %s, of which %s wait for "
-		             "locks", figure(alone), threads_of(row), figure(time), figure(wait));
+		finding_add(finding, "one thread alone takes %s ns an operation, each of %g takes %s, of which %s wait for "
+		            "locks", figure(alone), threads_of(row), figure(time), figure(wait));
 		add_over_threads(finding, row, "ops_per_s", "/s");
 		add_worst_fields(finding, evidence, row);
 	}
@@ -588,13 +415,13 @@ static void find_oversubscribed(const struct rule *rule, const struct evidence *
 		of_fit = row_or(fit, "ops_per_s", 0);
 		if (rate > (1 - rule->bound) * of_fit)
 			continue;
-		finding = report(findings, rule, about(row), row, FINDING_MEASURED, 1 - rate / of_fit);
+		finding = finding_report(findings, rule, NULL, row, FINDING_MEASURED, 1 - rate / of_fit);
 		if (!finding)
 			continue;
-		add_evidence(finding, "%g threads: %s operations/s; %g threads, all that have a processor: %s",
-		             threads_of(row), figure(rate), threads_of(fit), figure(of_fit));
-		add_evidence(finding, "waiting for locks: %s ns an operation instead of %s",
-		             figure(row_or(row, "lock_wait_ns_per_op", 0)), figure(row_or(fit, "lock_wait_ns_per_op", 0)));
+		finding_add(finding, "%g threads: %s operations/s; %g threads, all that have a processor: %s",
+		            threads_of(row), figure(rate), threads_of(fit), figure(of_fit));
+		finding_add(finding, "waiting for locks: %s ns an operation instead of %s",
+		            figure(row_or(row, "lock_wait_ns_per_op", 0)), figure(row_or(fit, "lock_wait_ns_per_op", 0)));
 	}
 }
 
@@ -605,8 +432,8 @@ static void add_heap_site(struct finding *finding, const struct evidence *eviden
 	struct point_row site;
 
 	if (largest(evidence, EVIDENCE_HEAP, finding->about, "count", &site))
-		add_evidence(finding, "most often: %s, %s times, %s bytes (%s)", row_text(site, "site"),
-		             row_text(site, "count"), row_text(site, "bytes"), site.of->file);
+		finding_add(finding, "most often: %s, %s times, %s bytes (%s)", row_text(site, "site"),
+		            row_text(site, "count"), row_text(site, "bytes"), site.of->file);
 }
 
 static void find_allocating_hits(const struct rule *rule, const struct evidence *evidence, struct findings *findings)
@@ -617,11 +444,11 @@ static void find_allocating_hits(const struct rule *rule, const struct evidence 
 
 		if (!is_get_only(row) || is_yardstick(row) || row_or(row, "hit_ratio", 0) < 1 || count <= rule->bound)
 			continue;
-		finding = report(findings, rule, about(row), row, FINDING_UNPRICED, count);
+		finding = finding_report(findings, rule, NULL, row, FINDING_UNPRICED, count);
 		if (!finding)
 			continue;
-		add_evidence(finding, "%s allocations of %s bytes together in a get that hits", figure(count),
-		             figure(row_or(row, "allocated_bytes_per_op", 0)));
+		finding_add(finding, "%s allocations of %s bytes together in a get that hits", figure(count),
+		            figure(row_or(row, "allocated_bytes_per_op", 0)));
 		add_heap_site(finding, evidence);
 	}
 	FOR_EACH(row, EVIDENCE_ALLOCATIONS) {
@@ -630,10 +457,10 @@ static void find_allocating_hits(const struct rule *rule, const struct evidence 
 
 		if (most <= allowed || allowed > 0)
 			continue;
-		finding = report(findings, rule, row_text(row, "implementation"), row, FINDING_UNPRICED, most);
+		finding = finding_report(findings, rule, row_text(row, "implementation"), row, FINDING_UNPRICED, most);
 		if (finding)
-			add_evidence(finding, "%s: up to %g allocations in a call, %g are allowed; at %s",
-			             row_text(row, "operation"), most, allowed, row_text(row, "site"));
+			finding_add(finding, "%s: up to %g allocations in a call, %g are allowed; at %s",
+			            row_text(row, "operation"), most, allowed, row_text(row, "site"));
 	}
 }
 
@@ -648,11 +475,11 @@ static void find_allocating_stores(const struct rule *rule, const struct evidenc
 		stores = (set + get * (1 - row_or(row, "hit_ratio", 1))) / 100; /* where misses are filled, that is a store, too */
 		if (stores <= 0 || count <= rule->bound * stores)
 			continue;
-		finding = report(findings, rule, about(row), row, FINDING_UNPRICED, count / stores);
+		finding = finding_report(findings, rule, NULL, row, FINDING_UNPRICED, count / stores);
 		if (!finding)
 			continue;
-		add_evidence(finding, "%s allocations for each store (%s an operation, %s stores an operation)",
-		             figure(count / stores), figure(count), figure(stores));
+		finding_add(finding, "%s allocations for each store (%s an operation, %s stores an operation)",
+		            figure(count / stores), figure(count), figure(stores));
 		add_heap_site(finding, evidence);
 	}
 	FOR_EACH(row, EVIDENCE_ALLOCATIONS) {
@@ -661,10 +488,10 @@ static void find_allocating_stores(const struct rule *rule, const struct evidenc
 
 		if (most <= allowed || allowed < 1)
 			continue;
-		finding = report(findings, rule, row_text(row, "implementation"), row, FINDING_UNPRICED, most);
+		finding = finding_report(findings, rule, row_text(row, "implementation"), row, FINDING_UNPRICED, most);
 		if (finding)
-			add_evidence(finding, "%s: up to %g allocations in a call, %g are allowed; at %s",
-			             row_text(row, "operation"), most, allowed, row_text(row, "site"));
+			finding_add(finding, "%s: up to %g allocations in a call, %g are allowed; at %s",
+			            row_text(row, "operation"), most, allowed, row_text(row, "site"));
 	}
 }
 
@@ -676,14 +503,14 @@ static void find_rebuilds(const struct rule *rule, const struct evidence *eviden
 
 		if (is_yardstick(row) || operations <= 0 || rebuilds < rule->bound * operations)
 			continue;
-		finding = report(findings, rule, about(row), row, FINDING_UNPRICED, rebuilds / operations);
+		finding = finding_report(findings, rule, NULL, row, FINDING_UNPRICED, rebuilds / operations);
 		if (!finding)
 			continue;
-		add_evidence(finding, "%s tables made anew in the window: one for each %s operations, while %s entries were "
-		             "in the cache", figure(rebuilds), figure(operations / rebuilds),
-		             figure(row_or(row, "entries", 0)));
-		add_evidence(finding, "99.9 %% of the operations took at most %s ns, half of them %s",
-		             figure(row_or(row, "latency_p999_ns", 0)), figure(row_or(row, "latency_p50_ns", 0)));
+		finding_add(finding, "%s tables made anew in the window: one for each %s operations, while %s entries were "
+		            "in the cache", figure(rebuilds), figure(operations / rebuilds),
+		            figure(row_or(row, "entries", 0)));
+		finding_add(finding, "99.9 %% of the operations took at most %s ns, half of them %s",
+		            figure(row_or(row, "latency_p999_ns", 0)), figure(row_or(row, "latency_p50_ns", 0)));
 	}
 }
 
@@ -712,14 +539,14 @@ static void find_copies(const struct rule *rule, const struct evidence *evidence
 		    !row_partner(row, "impl", "unsync", &limit) || !row_above(row, limit, "ns_per_op") ||
 		    !slope_of(row, &own, &small) || !slope_of(limit, &of_limit, &other) || own < rule->bound * of_limit)
 			continue;
-		finding = report(findings, rule, about(row), row, FINDING_MEASURED, 1 - of_limit / own);
+		finding = finding_report(findings, rule, NULL, row, FINDING_MEASURED, 1 - of_limit / own);
 		if (!finding)
 			continue;
-		add_evidence(finding, "%s ps for each further byte of a value, unsync: %s, a ratio of %.2f",
-		             figure(1000 * own), figure(1000 * of_limit), own / of_limit);
-		add_evidence(finding, "from %s to %s bytes an operation grows from %s to %s ns",
-		             row_text(small, "value_bytes"), row_text(row, "value_bytes"),
-		             figure(row_or(small, "ns_per_op", 0)), figure(row_or(row, "ns_per_op", 0)));
+		finding_add(finding, "%s ps for each further byte of a value, unsync: %s, a ratio of %.2f",
+		            figure(1000 * own), figure(1000 * of_limit), own / of_limit);
+		finding_add(finding, "from %s to %s bytes an operation grows from %s to %s ns",
+		            row_text(small, "value_bytes"), row_text(row, "value_bytes"),
+		            figure(row_or(small, "ns_per_op", 0)), figure(row_or(row, "ns_per_op", 0)));
 	}
 }
 
@@ -732,17 +559,17 @@ static void find_backlog(const struct rule *rule, const struct evidence *evidenc
 
 		if (is_yardstick(row) || time <= 0 || (wait < rule->bound * time && busy <= 0))
 			continue;
-		finding = report(findings, rule, about(row), row, wait > 0 ? FINDING_MEASURED : FINDING_UNPRICED,
-		                 wait > 0 ? wait / time : busy);
+		finding = finding_report(findings, rule, NULL, row, wait > 0 ? FINDING_MEASURED : FINDING_UNPRICED,
+		                         wait > 0 ? wait / time : busy);
 		if (!finding)
 			continue;
-		add_evidence(finding, "stores waited %s of the %s ns of an operation for memory to come back; %s of a "
-		             "million operations were refused", figure(wait), figure(time), figure(1e6 * busy));
-		add_evidence(finding, "at most %s bytes were unlinked and not yet free, of a capacity of %s",
-		             figure(row_or(row, "retired_peak_bytes", 0)), row_text(row, "capacity_bytes"));
+		finding_add(finding, "stores waited %s of the %s ns of an operation for memory to come back; %s of a "
+		            "million operations were refused", figure(wait), figure(time), figure(1e6 * busy));
+		finding_add(finding, "at most %s bytes were unlinked and not yet free, of a capacity of %s",
+		            figure(row_or(row, "retired_peak_bytes", 0)), row_text(row, "capacity_bytes"));
 		if (row_or(row, "grace_period_ns", 0) > 0)
-			add_evidence(finding, "a grace period took %s ns, %s passed in a second",
-			             figure(row_or(row, "grace_period_ns", 0)), figure(row_or(row, "grace_periods_per_s", 0)));
+			finding_add(finding, "a grace period took %s ns, %s passed in a second",
+			            figure(row_or(row, "grace_period_ns", 0)), figure(row_or(row, "grace_periods_per_s", 0)));
 	}
 }
 
@@ -754,10 +581,10 @@ static void find_overhead(const struct rule *rule, const struct evidence *eviden
 
 		if (is_yardstick(row) || ideal <= 0 || row_or(row, "entries", 0) < 1000 || bytes < rule->bound * ideal)
 			continue;
-		finding = report(findings, rule, about(row), row, FINDING_UNPRICED, bytes / ideal);
+		finding = finding_report(findings, rule, NULL, row, FINDING_UNPRICED, bytes / ideal);
 		if (finding)
-			add_evidence(finding, "%s bytes are charged for an entry whose key and value have %s", figure(bytes),
-			             figure(ideal));
+			finding_add(finding, "%s bytes are charged for an entry whose key and value have %s", figure(bytes),
+			            figure(ideal));
 	}
 }
 
@@ -784,13 +611,13 @@ static void find_memory_bound(const struct rule *rule, const struct evidence *ev
 		    row_or(row, "value_bytes", 0) > 1024 || !row_partner(row, "impl", "unsync", &limit) ||
 		    time > (1 + rule->bound) * row_or(limit, "ns_per_op", 0))
 			continue;
-		finding = report(findings, rule, about(row), row, FINDING_UNPRICED, bytes);
+		finding = finding_report(findings, rule, NULL, row, FINDING_UNPRICED, bytes);
 		if (!finding)
 			continue;
-		add_evidence(finding, "%s ns an operation; the same table without any synchronisation: %s", figure(time),
-		             figure(row_or(limit, "ns_per_op", 0)));
-		add_evidence(finding, "%s bytes of entries and tables; a core's own cache holds %s", figure(bytes),
-		             figure(cache));
+		finding_add(finding, "%s ns an operation; the same table without any synchronisation: %s", figure(time),
+		            figure(row_or(limit, "ns_per_op", 0)));
+		finding_add(finding, "%s bytes of entries and tables; a core's own cache holds %s", figure(bytes),
+		            figure(cache));
 	}
 }
 
@@ -806,8 +633,8 @@ static void find_keyed_hash(const struct rule *rule, const struct evidence *evid
 			continue;
 		finding = report_saving(findings, rule, row, plain);
 		if (finding)
-			add_evidence(finding, "siphash: %s ns an operation; xxh3: %s", figure(row_or(row, "ns_per_op", 0)),
-			             figure(row_or(plain, "ns_per_op", 0)));
+			finding_add(finding, "siphash: %s ns an operation; xxh3: %s", figure(row_or(row, "ns_per_op", 0)),
+			            figure(row_or(plain, "ns_per_op", 0)));
 	}
 	FOR_EACH(row, EVIDENCE_CPU) {
 		double self = row_or(row, "self_percent", 0) / 100;
@@ -815,10 +642,10 @@ static void find_keyed_hash(const struct rule *rule, const struct evidence *evid
 
 		if (!strstr(row_text(row, "function"), "shorthash") || self < rule->bound)
 			continue;
-		finding = report(findings, rule, row.of->name, row, FINDING_MEASURED, self);
+		finding = finding_report(findings, rule, row.of->name, row, FINDING_MEASURED, self);
 		if (finding)
-			add_evidence(finding, "%s %% of the samples are in %s (%s)", figure(100 * self), row_text(row, "function"),
-			             row.of->file);
+			finding_add(finding, "%s %% of the samples are in %s (%s)", figure(100 * self), row_text(row, "function"),
+			            row.of->file);
 	}
 }
 
@@ -830,15 +657,15 @@ static void find_tail(const struct rule *rule, const struct evidence *evidence, 
 
 		if (is_yardstick(row) || !fits(row) || median <= 0 || tail < rule->bound * median)
 			continue;
-		finding = report(findings, rule, about(row), row, FINDING_UNPRICED, tail / median);
+		finding = finding_report(findings, rule, NULL, row, FINDING_UNPRICED, tail / median);
 		if (!finding)
 			continue;
-		add_evidence(finding, "p50 %s ns, p99 %s, p99.9 %s: %.0f times the median", figure(median),
-		             figure(row_or(row, "latency_p99_ns", 0)), figure(tail), tail / median);
-		add_evidence(finding, "in the window: %s tables made, %s ns an operation waiting for locks, %s for memory, "
-		             "%s times a second a thread was taken off its core", figure(row_or(row, "table_rebuilds", 0)),
-		             figure(row_or(row, "lock_wait_ns_per_op", 0)), figure(row_or(row, "room_wait_ns_per_op", 0)),
-		             figure(row_or(row, "involuntary_switches_per_s", 0)));
+		finding_add(finding, "p50 %s ns, p99 %s, p99.9 %s: %.0f times the median", figure(median),
+		            figure(row_or(row, "latency_p99_ns", 0)), figure(tail), tail / median);
+		finding_add(finding, "in the window: %s tables made, %s ns an operation waiting for locks, %s for memory, "
+		            "%s times a second a thread was taken off its core", figure(row_or(row, "table_rebuilds", 0)),
+		            figure(row_or(row, "lock_wait_ns_per_op", 0)), figure(row_or(row, "room_wait_ns_per_op", 0)),
+		            figure(row_or(row, "involuntary_switches_per_s", 0)));
 	}
 }
 
@@ -850,10 +677,10 @@ static void find_unfair(const struct rule *rule, const struct evidence *evidence
 
 		if (!fits(row) || is_yardstick(row) || fairness >= rule->bound)
 			continue;
-		finding = report(findings, rule, about(row), row, FINDING_UNPRICED, 1 - fairness);
+		finding = finding_report(findings, rule, NULL, row, FINDING_UNPRICED, 1 - fairness);
 		if (finding)
-			add_evidence(finding, "Jain's index of the threads' operations: %s (1: all alike, %s: one did "
-			             "everything)", figure(fairness), figure(1 / threads_of(row)));
+			finding_add(finding, "Jain's index of the threads' operations: %s (1: all alike, %s: one did "
+			            "everything)", figure(fairness), figure(1 / threads_of(row)));
 	}
 }
 
@@ -875,11 +702,11 @@ static void find_policy_misses(const struct rule *rule, const struct evidence *e
 				}
 			if (!best.of || most - hits < rule->bound)
 				continue;
-			finding = report(findings, rule, row_text(row, "policy"), row, FINDING_UNPRICED, most - hits);
+			finding = finding_report(findings, rule, row_text(row, "policy"), row, FINDING_UNPRICED, most - hits);
 			if (finding)
-				add_evidence(finding, "hit ratio %s, of %s %s on the same requests: %s %% of this policy's "
-				             "misses are for want of a better one", figure(hits), row_text(best, "policy"),
-				             figure(most), figure(100 * (most - hits) / (1 - hits)));
+				finding_add(finding, "hit ratio %s, of %s %s on the same requests: %s %% of this policy's "
+				            "misses are for want of a better one", figure(hits), row_text(best, "policy"),
+				            figure(most), figure(100 * (most - hits) / (1 - hits)));
 		}
 }
 
@@ -891,11 +718,11 @@ static void find_codec(const struct rule *rule, const struct evidence *evidence,
 
 		if (share < rule->bound)
 			continue;
-		finding = report(findings, rule, row_text(row, "codec"), row, FINDING_MEASURED, share);
+		finding = finding_report(findings, rule, row_text(row, "codec"), row, FINDING_MEASURED, share);
 		if (finding)
-			add_evidence(finding, "%s of the record %s: %s ns, of which %s %% are the codec's",
-			             row_text(row, "operation"), row_text(row, "record"), figure(row_or(row, "ns_per_op", 0)),
-			             figure(100 * share));
+			finding_add(finding, "%s of the record %s: %s ns, of which %s %% are the codec's",
+			            row_text(row, "operation"), row_text(row, "record"), figure(row_or(row, "ns_per_op", 0)),
+			            figure(100 * share));
 	}
 }
 
@@ -909,10 +736,10 @@ static void find_hot_function(const struct rule *rule, const struct evidence *ev
 
 		if (self < rule->bound)
 			continue;
-		finding = report(findings, rule, row.of->name, row, FINDING_MEASURED, self);
+		finding = finding_report(findings, rule, row.of->name, row, FINDING_MEASURED, self);
 		if (finding)
-			add_evidence(finding, "%s %% of the samples are in %s (%s) itself (%s)", figure(100 * self),
-			             row_text(row, "function"), row_text(row, "file"), row.of->file);
+			finding_add(finding, "%s %% of the samples are in %s (%s) itself (%s)", figure(100 * self),
+			            row_text(row, "function"), row_text(row, "file"), row.of->file);
 	}
 }
 
@@ -925,12 +752,12 @@ static void find_off_cpu(const struct rule *rule, const struct evidence *evidenc
 
 		if (off < rule->bound || !strstr(row_text(row, "stack"), "member_main"))
 			continue;
-		finding = report(findings, rule, row.of->name, row, FINDING_MEASURED, off);
+		finding = finding_report(findings, rule, row.of->name, row, FINDING_MEASURED, off);
 		if (finding)
-			add_evidence(finding, "%s %% of all threads' time goes by asleep in %s, called by %s at %s:%s (%s)",
-			             figure(100 * off),
-			             row_text(row, "waits_in"), row_text(row, "site"), row_text(row, "file"), row_text(row, "line"),
-			             row.of->file);
+			finding_add(finding, "%s %% of all threads' time goes by asleep in %s, called by %s at %s:%s (%s)",
+			            figure(100 * off),
+			            row_text(row, "waits_in"), row_text(row, "site"), row_text(row, "file"), row_text(row, "line"),
+			            row.of->file);
 	}
 }
 
@@ -944,10 +771,10 @@ static void find_harness(const struct rule *rule, const struct evidence *evidenc
 
 		if (row_is(row, "impl", "null") || time <= 0 || harness < rule->bound * time)
 			continue;
-		finding = report(findings, rule, about(row), row, FINDING_DOUBT, harness / time);
+		finding = finding_report(findings, rule, NULL, row, FINDING_DOUBT, harness / time);
 		if (finding)
-			add_evidence(finding, "of %s ns an operation %s are the harness's: the stream of operations, "
-			             "counting, the call", figure(time), figure(harness));
+			finding_add(finding, "of %s ns an operation %s are the harness's: the stream of operations, "
+			            "counting, the call", figure(time), figure(harness));
 	}
 }
 
@@ -959,11 +786,11 @@ static void find_noise(const struct rule *rule, const struct evidence *evidence,
 
 		if (!row_number(row, "ns_per_op_cv", &variation) || variation < rule->bound)
 			continue;
-		finding = report(findings, rule, about(row), row, FINDING_DOUBT, variation);
+		finding = finding_report(findings, rule, NULL, row, FINDING_DOUBT, variation);
 		if (finding)
-			add_evidence(finding, "%s ns an operation, but its coefficient of variation over %s repetitions is "
-			             "%.1f %%", figure(row_or(row, "ns_per_op", 0)), row_text(row, "repetitions"),
-			             100 * variation);
+			finding_add(finding, "%s ns an operation, but its coefficient of variation over %s repetitions is "
+			            "%.1f %%", figure(row_or(row, "ns_per_op", 0)), row_text(row, "repetitions"),
+			            100 * variation);
 	}
 }
 
@@ -978,12 +805,12 @@ static void find_disturbed(const struct rule *rule, const struct evidence *evide
 
 		if (steal <= 0.01 && load <= resolved && throttles < 1)
 			continue;
-		finding = report(findings, rule, "the machine", row, FINDING_DOUBT, fmax(steal, fmax(load, throttles)));
+		finding = finding_report(findings, rule, "the machine", row, FINDING_DOUBT, fmax(steal, fmax(load, throttles)));
 		if (finding)
-			add_evidence(finding,
-			             "while this was measured: steal %s %%, %s processors busy with something else, slowed down "
+			finding_add(finding,
+			            "while this was measured: steal %s %%, %s processors busy with something else, slowed down "
 				     "for "
-			             "heat %s times", figure(100 * steal), figure(load), figure(throttles));
+			            "heat %s times", figure(100 * steal), figure(load), figure(throttles));
 	}
 }
 
@@ -995,10 +822,10 @@ static void find_few(const struct rule *rule, const struct evidence *evidence, s
 
 		if (repetitions >= rule->bound)
 			continue;
-		finding = report(findings, rule, "the run", row, FINDING_DOUBT, 1 / (1 + repetitions));
+		finding = finding_report(findings, rule, "the run", row, FINDING_DOUBT, 1 / (1 + repetitions));
 		if (finding)
-			add_evidence(finding, "%g repetitions: the interval is from the smallest to the largest, which "
-			             "covers the median with %s %%", repetitions, figure(100 * row_or(row, "coverage", 0)));
+			finding_add(finding, "%g repetitions: the interval is from the smallest to the largest, which "
+			            "covers the median with %s %%", repetitions, figure(100 * row_or(row, "coverage", 0)));
 	}
 }
 
@@ -1009,7 +836,7 @@ const struct rule rules[] = {
 		.name = "lock-wait", .title = "waits for locks", .bound = 0.1, .from = EVIDENCE_POINTS, .find = find_lock_wait,
 		.when = "lock_wait_ns_per_op is at least %g of ns_per_op",
 		.mechanism = "What is done under a lock is done by one thread at a time: the more threads, the longer "
-		             "the queue.",
+		            "the queue.",
 		.advice = "Shard the lock (sharded), do less under it, or read without it (rcu, ck_hs).",
 		.verify = "capacitor profile --impl {impl} {point} --kinds locks; capacitor bench --impl {impl},rcu "
 		          "{point} --repetitions 10 --out FILE; capacitor compare FILE --by impl",
@@ -1019,7 +846,7 @@ const struct rule rules[] = {
 		.from = EVIDENCE_POINTS, .find = find_hot_lock,
 		.when = "hottest_lock_share is at least %g, of waits that are 2 % of the time or more",
 		.mechanism = "All operations on a key go to its shard: more shards part the keys, but not the one key "
-		             "that everybody wants.",
+		            "that everybody wants.",
 		.advice = "Read without locks (rcu, ck_hs), or keep a copy of the hottest keys in each thread; more "
 		          "shards do not help.",
 		.verify = "capacitor bench --impl {impl} --threads {threads} --skew 0,0.99: without skew "
@@ -1030,7 +857,7 @@ const struct rule rules[] = {
 		.from = EVIDENCE_POINTS, .find = find_locked_hits,
 		.when = "locks_per_op is at least %g when there are only gets, and one that takes none is faster",
 		.mechanism = "Taking a lock writes its word, also for reading: the line with it wanders from core to "
-		             "core, once for each get.",
+		            "core, once for each get.",
 		.advice = "Read without locks: rcu or ck_hs.",
 		.verify = "capacitor coherence --impl {impl},rcu --mix 100:0:0: transactions of a get",
 	},
@@ -1039,7 +866,7 @@ const struct rule rules[] = {
 		.from = EVIDENCE_COHERENCE, .find = find_writes_on_hit,
 		.when = "a get makes at least %g coherence transactions of true sharing, with gets alone",
 		.mechanism = "A line that is written has one owner: whoever writes the same one next has to fetch it "
-		             "from there.",
+		            "from there.",
 		.advice = "Write only what is not yet as it should be, count in each thread apart, and keep locks off "
 		          "the way of a hit.",
 		.verify = "capacitor coherence --impl {impl} --mix 100:0:0, and make gate",
@@ -1058,7 +885,7 @@ const struct rule rules[] = {
 		.from = EVIDENCE_POINTS, .find = find_shared_counters,
 		.when = "padded counters save at least %g of ns_per_op",
 		.mechanism = "Counters on one line, or one counter for all, make every operation write a line that all "
-		             "cores want.",
+		            "cores want.",
 		.advice = "--counters padded: each thread's on lines of its own.",
 		.verify = "capacitor bench --impl {impl} --threads {threads} --mix 100:0:0 --counters all --repetitions "
 		          "10 --out FILE; capacitor compare FILE --by counters",
@@ -1068,7 +895,7 @@ const struct rule rules[] = {
 		.from = EVIDENCE_POINTS, .find = find_policy_writes,
 		.when = "another policy with a hit ratio as good saves at least %g of ns_per_op",
 		.mechanism = "A policy that moves an entry on each hit (lru) needs the lock for it; one that marks it "
-		             "(clock, sieve, s3fifo) writes once.",
+		            "(clock, sieve, s3fifo) writes once.",
 		.advice = "Take the cheaper policy.",
 		.verify = "capacitor bench --impl {impl} --threads {threads} --policy all --repetitions 10 --out FILE; "
 		          "capacitor compare FILE --by policy",
@@ -1078,7 +905,7 @@ const struct rule rules[] = {
 		.from = EVIDENCE_POINTS, .find = find_no_scaling,
 		.when = "at least %g of ns_per_op is neither the time of one thread nor waiting for locks",
 		.mechanism = "Threads that do not wait but slow down share something that is written: a line, a lock's "
-		             "word, the memory's bandwidth.",
+		            "word, the memory's bandwidth.",
 		.advice = "Find the line: capacitor coherence names it by field and function.",
 		.verify = "capacitor coherence --impl {impl}; with hardware counters: capacitor c2c {impl}",
 	},
@@ -1087,7 +914,7 @@ const struct rule rules[] = {
 		.from = EVIDENCE_POINTS, .find = find_oversubscribed,
 		.when = "throughput falls by at least %g of that of as many threads as processors",
 		.mechanism = "Whoever is taken off its core while it holds a lock keeps all others waiting until it runs "
-		             "again.",
+		            "again.",
 		.advice = "Run no more threads than processors, or read without locks.",
 		.verify = "capacitor bench --impl {impl} --threads auto",
 	},
@@ -1096,7 +923,7 @@ const struct rule rules[] = {
 		.from = EVIDENCE_POINTS, .find = find_allocating_hits,
 		.when = "more than %g allocations in a get that hits; or capacitor alloc-check found one",
 		.mechanism = "An allocation costs tens of nanoseconds, now and then the allocator's lock, and pushes "
-		             "other things out of the caches.",
+		            "other things out of the caches.",
 		.advice = "Copy into the caller's buffer, or pin; keep what has to be at hand in the handle.",
 		.verify = "make alloc-check",
 	},
@@ -1105,7 +932,7 @@ const struct rule rules[] = {
 		.from = EVIDENCE_POINTS, .find = find_allocating_stores,
 		.when = "more than %g allocations for each store; or capacitor alloc-check found one",
 		.mechanism = "One block for header, key and value is all that a store needs, and usually the one that "
-		             "the last store replaced will do.",
+		            "the last store replaced will do.",
 		.advice = "Put what belongs together into one block, recycle blocks, make tables large enough at "
 		          "creation.",
 		.verify = "make alloc-check; capacitor profile --impl {impl} {point} --kinds heap",
@@ -1115,7 +942,7 @@ const struct rule rules[] = {
 		.from = EVIDENCE_POINTS, .find = find_rebuilds,
 		.when = "at least %g tables in the window for each operation",
 		.mechanism = "A table that is too small for its load, or full of the traces of what was deleted, is "
-		             "copied, while writers wait.",
+		            "copied, while writers wait.",
 		.advice = "Make it large enough at creation (expected entries), let it reuse deleted places, or clean up "
 		          "in place.",
 		.verify = "capacitor bench --impl {impl} {point} --out FILE: table_rebuilds, latency_p999_ns",
@@ -1125,7 +952,7 @@ const struct rule rules[] = {
 		.from = EVIDENCE_POINTS, .find = find_copies,
 		.when = "each further byte of a value costs at least %g times what it costs unsync",
 		.mechanism = "A get copies a value once, to where the caller wants it; what is slower for each byte "
-		             "copies it again.",
+		            "copies it again.",
 		.advice = "Copy under the protection of the lock, section or pin, straight from the entry; or hand out a "
 		          "pin.",
 		.verify = "capacitor bench --impl {impl},unsync --mix 100:0:0 --value-size 100,1000000; capacitor "
@@ -1136,7 +963,7 @@ const struct rule rules[] = {
 		.from = EVIDENCE_POINTS, .find = find_backlog,
 		.when = "room_wait_ns_per_op is at least %g of ns_per_op, or calls were refused",
 		.mechanism = "What was replaced stays until every reader has left its section: stores that come faster "
-		             "fill the capacity with the dead.",
+		            "fill the capacity with the dead.",
 		.advice = "Shorter read sections, more room (capacity), larger batches for each grace period; readers "
 		          "that rest should say so (quiesce).",
 		.verify = "capacitor timeline --impl {impl} {point}; then bench with twice the --capacity",
@@ -1146,7 +973,7 @@ const struct rule rules[] = {
 		.from = EVIDENCE_POINTS, .find = find_overhead,
 		.when = "bytes_per_entry is at least %g times ideal_bytes_per_entry",
 		.mechanism = "Headers, links and tables have a fixed size: the smaller the values, the larger their "
-		             "share.",
+		            "share.",
 		.advice = "Larger values in fewer entries, or an implementation with smaller headers.",
 		.verify = "capacitor layout {impl} --struct 'struct entry'",
 	},
@@ -1155,7 +982,7 @@ const struct rule rules[] = {
 		.from = EVIDENCE_POINTS, .find = find_memory_bound,
 		.when = "a working set beyond the core's cache, and at most %g more time than unsync",
 		.mechanism = "Each operation waits for the lines that it touches; synchronisation adds next to nothing "
-		             "to that.",
+		            "to that.",
 		.advice = "Nothing is to be gained by other locks: prefetch in batches (get_many), huge pages, smaller "
 		          "headers, fewer lines in an operation.",
 		.verify = "capacitor doctor: huge pages; capacitor asm {impl} get: lines of code and data",
@@ -1165,7 +992,7 @@ const struct rule rules[] = {
 		.from = EVIDENCE_POINTS, .find = find_keyed_hash,
 		.when = "xxh3 instead of siphash saves at least %g of ns_per_op, or as large a part of a profile is the hash",
 		.mechanism = "SipHash keeps whoever chooses the keys from making them collide, and takes some tens of "
-		             "cycles for it.",
+		            "cycles for it.",
 		.advice = "Where keys come from people you trust: --hash xxh3 (CAPACITOR_HASH_XXH3).",
 		.verify = "capacitor bench --impl {impl} --threads {threads} --hash all --repetitions 10 --out FILE; "
 		          "capacitor compare FILE --by hash",
@@ -1175,7 +1002,7 @@ const struct rule rules[] = {
 		.from = EVIDENCE_POINTS, .find = find_tail,
 		.when = "latency_p999_ns is at least %g times latency_p50_ns",
 		.mechanism = "One operation in a thousand pays at once for what many left behind: growth, reclamation, "
-		             "eviction, or a thread that did not run.",
+		            "eviction, or a thread that did not run.",
 		.advice = "Do a bounded part of that work in each operation, or in a thread of its own.",
 		.verify = "capacitor timeline --impl {impl} {point}: what is in the longest operations",
 	},
@@ -1184,7 +1011,7 @@ const struct rule rules[] = {
 		.from = EVIDENCE_POINTS, .find = find_unfair,
 		.when = "fairness is below %g",
 		.mechanism = "Whoever has just released a lock has its line still, and gets it again before those who "
-		             "sleep wake up.",
+		            "sleep wake up.",
 		.advice = "Shorter critical sections, or a lock that hands over in order.",
 		.verify = "capacitor profile --impl {impl} {point} --kinds locks",
 	},
@@ -1193,7 +1020,7 @@ const struct rule rules[] = {
 		.from = EVIDENCE_SIMULATED, .find = find_policy_misses,
 		.when = "another policy's hit ratio is higher by at least %g",
 		.mechanism = "A miss costs what the cache is there to save: usually more than anything that a hit can "
-		             "cost.",
+		            "cost.",
 		.advice = "Take the better policy for this trace, if its hits cost no more.",
 		.verify = "capacitor simulate --policy all on your own trace",
 	},
@@ -1202,7 +1029,7 @@ const struct rule rules[] = {
 		.from = EVIDENCE_CODEC, .find = find_codec,
 		.when = "the codec takes at least %g of an operation",
 		.mechanism = "Encoding and decoding touch every field of a record, and often allocate for each; the "
-		             "cache only copies bytes.",
+		            "cache only copies bytes.",
 		.advice = "A format that is read in place, or one that decodes only what is asked for; or cache the "
 		          "decoded object.",
 		.verify = "capacitor codec",
@@ -1220,7 +1047,7 @@ const struct rule rules[] = {
 		.name = "off-cpu", .title = "sleeps", .bound = 0.1, .from = EVIDENCE_OFFCPU, .find = find_off_cpu,
 		.when = "at least %g of the threads' time is slept in one place",
 		.mechanism = "A thread that sleeps in a lock or a condition costs a system call to go, one to be woken, "
-		             "and the time in between.",
+		            "and the time in between.",
 		.advice = "Hold the lock for a shorter time, or spin a little before sleeping.",
 		.verify = "capacitor timeline --impl {impl}",
 	},
@@ -1237,7 +1064,7 @@ const struct rule rules[] = {
 		.from = EVIDENCE_POINTS, .find = find_noise,
 		.when = "the coefficient of variation of ns_per_op is at least %g",
 		.mechanism = "Other load, a clock that changes, pages that fall otherwise: something else than the cache "
-		             "was measured, too.",
+		            "was measured, too.",
 		.advice = "A quieter machine (capacitor doctor --fix prints how), longer windows, more repetitions; "
 		          "trust no difference below this.",
 		.verify = "capacitor doctor; capacitor bench --impl {impl} {point} --repetitions 10",
@@ -1255,7 +1082,7 @@ const struct rule rules[] = {
 		.name = "few", .title = "was repeated too rarely", .bound = 6, .from = EVIDENCE_POINTS, .find = find_few,
 		.when = "fewer than %g repetitions",
 		.mechanism = "Below six repetitions no interval covers the median with 95 %, and no test can call a "
-		             "difference significant.",
+		            "difference significant.",
 		.advice = "More repetitions: TIER=laptop or full, or --repetitions 10.",
 		.verify = "capacitor bench --impl {impl} {point} --repetitions 10",
 	},
@@ -1284,10 +1111,4 @@ bool rules_apply(const struct evidence *evidence, struct findings *findings)
 	if (findings->count)
 		qsort(findings->item, findings->count, sizeof findings->item[0], by_cost);
 	return !findings->no_memory;
-}
-
-void findings_free(struct findings *findings)
-{
-	free(findings->item);
-	*findings = (struct findings){0};
 }

@@ -7,14 +7,9 @@
 #define HARNESS_RULES_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "harness/evidence.h"
-
-#define RULES_LINE_BYTES   320
-#define RULES_EVIDENCE_MAX 5
-
-struct findings;
+#include "harness/findings.h"
 
 struct rule {
 	const char *name;       /* "lock-wait" */
@@ -31,33 +26,7 @@ struct rule {
 /* Ended by one without a name. */
 extern const struct rule rules[];
 
-enum finding_basis {
-	FINDING_MEASURED,  /* the cost is a difference or a share of measured times */
-	FINDING_ESTIMATED, /* counts times latencies that are given, not measured */
-	FINDING_UNPRICED,  /* something else than time, or time that nobody measured */
-	FINDING_DOUBT,     /* about the figures themselves */
-};
-
-struct finding {
-	const struct rule *rule;
-	enum finding_basis basis;
-	double weight; /* the part of an operation's time that it costs, 0 to 1; of what has no price, how bad it is */
-	char about[64];                        /* the implementation, or what else it is about */
-	char point[RULES_LINE_BYTES];          /* where it is worst, for people: "sharded, 4 threads, ..." */
-	char evidence[RULES_EVIDENCE_MAX][RULES_LINE_BYTES];
-	unsigned evidences;
-	char verify[2 * RULES_LINE_BYTES];
-	size_t elsewhere; /* other points at which the same was found of the same */
-};
-
-struct findings {
-	struct finding *item; /* the dearest first, once rules_apply has returned */
-	size_t count;
-	bool no_memory;
-};
-
 /* Applies all rules. Of several points of the same about, the worst is kept. False: no memory. */
 bool rules_apply(const struct evidence *evidence, struct findings *findings);
-void findings_free(struct findings *findings);
 
 #endif
