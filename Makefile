@@ -624,7 +624,10 @@ gate: $(BUILD)/capacitor coherence-subject ## coherence misses against the basel
 gate-controls: $(BUILD)/capacitor coherence-subject ## plant misses and see the gate turn red, naming the field
 	@mk/gate-controls
 
-.PHONY: alloc-check alloc-check-controls
+.PHONY: alloc-check alloc-check-controls analyze
+analyze: $(BUILD)/capacitor ## what a run found, in order of what it costs, and what to do (RUN=results/...)
+	@test -n '$(RUN)' || { echo 'make analyze: RUN=results/<run> is missing; runs: '$$(ls -d results/*/ 2>/dev/null) >&2; exit 2; }
+	@$(BUILD)/capacitor analyze '$(RUN)' $(ARGS)
 alloc-check: $(BUILD)/capacitor ## fail when get or delete allocates, or set more than once, naming the call site
 	@$(BUILD)/capacitor alloc-check $(ARGS)
 alloc-check-controls: $(BUILD)/capacitor ## plant allocations and see alloc-check name the function
@@ -636,6 +639,6 @@ clean: ## remove build/ (results/ stays)
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  CONF=release|debug|asan|ubsan|tsan, CC=gcc|clang, WERROR=1 change how it is built."
