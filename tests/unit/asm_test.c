@@ -126,10 +126,20 @@ __attribute__((noinline)) static uint64_t known_function(unsigned additions, uns
 	return number;
 }
 
-/* Calls itself: only the outermost return ends the steps. */
+static unsigned known_recursion(unsigned depth);
+
+/* Each level of the recursion returns to the same address, here: only the outermost return ends the steps. */
+__attribute__((noinline)) static unsigned known_way(unsigned depth)
+{
+	unsigned levels = known_recursion(depth);
+
+	__asm__ volatile("" : "+r"(levels));
+	return levels;
+}
+
 __attribute__((noinline)) static unsigned known_recursion(unsigned depth)
 {
-	unsigned below = depth > 0 ? known_recursion(depth - 1) : 0;
+	unsigned below = depth > 0 ? known_way(depth - 1) : 0;
 
 	__asm__ volatile("" : "+r"(below));
 	return below + 1;
@@ -152,7 +162,7 @@ static void call_function(void *context)
 
 	known_function(call->additions, call->calls);
 }
-static void call_recursion(void *context) { known_recursion(((struct known_call *)context)->depth); }
+static void call_recursion(void *context) { known_way(((struct known_call *)context)->depth); }
 static void call_endless(void *context) { (void)context, known_endless(); }
 
 static void take(const struct asm_call *call, struct asm_code *code)
