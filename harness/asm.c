@@ -763,6 +763,16 @@ static bool sample(struct request *request, char path[PATH_BYTES])
 	return true;
 }
 
+/* A profile has addresses, and a program that was built since may have other code at them. */
+static void warn_of_age(const char *profile)
+{
+	struct stat taken, built;
+
+	if (stat(profile, &taken) == 0 && stat("/proc/self/exe", &built) == 0 && built.st_mtime > taken.st_mtime)
+		fprintf(stderr, "capacitor asm: %s: this program was built after that: its addresses may be those of other code now\n",
+		        profile);
+}
+
 static bool weigh(struct listing *listing)
 {
 	struct request *request = listing->request;
@@ -771,6 +781,8 @@ static bool weigh(struct listing *listing)
 
 	if (request->sample_s > 0)
 		done = sample(request, path);
+	else if (request->weights)
+		warn_of_age(request->weights);
 	if (done && (request->weights || request->sample_s > 0)) {
 		done = asm_code_weigh(&listing->code, path[0] ? path : request->weights, &listing->weights, request->error,
 		                      sizeof request->error);
