@@ -571,7 +571,8 @@ void __wrap_runner_note_phase(struct runner *runner, enum team_phase phase)
 	bool opens = runner->phase == TEAM_WARMUP && phase != TEAM_WARMUP;
 
 	__real_runner_note_phase(runner, phase);
-	if (!record || !record->member || !wanted)
+	/* It may come when the window has long been closed: a thread that was off its processor all the while. */
+	if (!record || !record->member)
 		return;
 	if (opens) {
 		record->team = runner->member;
