@@ -378,7 +378,7 @@ static void print_configuration(FILE *out, const struct compare_side *side, cons
 
 	json_object_foreach(side->environment, key, value)
 		if (is_key(key) && json_is_string(value) && !strpbrk(json_string_value(value), "\r\n"))
-			fprintf(out, "%s: %s\n", key, json_string_value(value));
+			fprintf(out, "%s:%s%s\n", key, *json_string_value(value) ? " " : "", json_string_value(value));
 	fprintf(out, "cpu: %s\n", environment_text(side, "cpu_model"));
 	if (name)
 		fprintf(out, "side: %s\n", name);
