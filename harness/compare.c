@@ -167,7 +167,8 @@ static void fill_in(struct request *request)
 
 	if (request->compare.metrics == 0)
 		read_metrics(&request->compare,
-		             benchfmt ? "ns_per_op,allocated_bytes_per_op,allocations_per_op,ops_per_s,hit_ratio" : "ns_per_op", error);
+		             benchfmt ? "ns_per_op,allocated_bytes_per_op,allocations_per_op,ops_per_s,hit_ratio" : "ns_per_op",
+			error);
 }
 
 /* ---- The command ------------------------------------------------------------------------------------------------- */

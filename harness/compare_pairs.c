@@ -161,7 +161,8 @@ static bool pair_variants(struct comparison *comparison, const regex_t *filter, 
 	}
 	count = values_of(comparison->base, by, values);
 	if (count < 2)
-		return fail(error, "--by %s: all points have the same (%.100s): there is nothing to compare", request->by, values[0]);
+		return fail(error, "--by %s: all points have the same (%.100s): there is nothing to compare", request->by,
+		            values[0]);
 	for (size_t i = 0; i < count && strlen(all) < sizeof all - 1; i++)
 		snprintf(all + strlen(all), sizeof all - strlen(all), " %s", values[i]);
 	while (request->base && base < count && strcmp(values[base], request->base) != 0)
@@ -464,8 +465,8 @@ bool compare_run(struct comparison *comparison, const struct compare_request *re
 	if (request->filter)
 		regfree(&filter);
 	if (fine && comparison->pairs == 0)
-		fine = fail(error, "no point is on both sides%s: %zu of the base, %zu of the new", request->filter ? " and passes --filter" : "",
-		            base->points, new->points);
+		fine = fail(error, "no point is on both sides%s: %zu of the base, %zu of the new",
+		            request->filter ? " and passes --filter" : "", base->points, new->points);
 	if (fine) {
 		name_pairs(comparison);
 		fine = judge(comparison, error);

@@ -59,7 +59,8 @@ static void show_interval(char cell[COMPARE_NAME_BYTES], const struct compare_re
 		strcpy(cell, "-");
 		return;
 	}
-	snprintf(cell, COMPARE_NAME_BYTES, fabs(result->high) < 1e4 ? "[%+.1f, %+.1f]" : "[%+.2g, %+.2g]", result->low, result->high);
+	snprintf(cell, COMPARE_NAME_BYTES, fabs(result->high) < 1e4 ? "[%+.1f, %+.1f]" : "[%+.2g, %+.2g]", result->low,
+	         result->high);
 	if (result->coverage < level - 1e-9)
 		snprintf(cell + strlen(cell), COMPARE_NAME_BYTES - strlen(cell), " (%.0f %%)", 100 * result->coverage);
 }
@@ -176,8 +177,8 @@ static void print_side(FILE *out, const char *name, const struct compare_side *s
 {
 	bool dirty = strcmp(environment_text(side, "git_dirty"), "yes") == 0;
 
-	fprintf(out, "%-5s %s  commit %s%s  %s\n", name, side->path, environment_text(side, "git_commit"), dirty ? " with changes" : "",
-	        environment_text(side, "time_utc"));
+	fprintf(out, "%-5s %s  commit %s%s  %s\n", name, side->path, environment_text(side, "git_commit"),
+	        dirty ? " with changes" : "", environment_text(side, "time_utc"));
 }
 
 /* What all pairs have in common. */
@@ -206,8 +207,8 @@ static void print_head(FILE *out, const struct comparison *comparison)
 
 static void print_how(FILE *out, const struct comparison *comparison)
 {
-	fprintf(out, "base, new: medians. change: Hodges-Lehmann estimate of new/base, with its %g %% interval. p: Mann-Whitney, Holm's\n"
-	        "correction over the points of a metric. effect: Cliff's delta. ~: nothing can be said at %g.\n",
+	fprintf(out, "base, new: medians. change: Hodges-Lehmann estimate of new/base, with its %g %% interval. p: Mann-Whitney,\n"
+	        "Holm's correction over the points of a metric. effect: Cliff's delta. ~: nothing can be said at %g.\n",
 	        100 * (1 - comparison->request.alpha), comparison->request.alpha);
 }
 
@@ -263,7 +264,8 @@ static void print_markdown(FILE *out, const struct comparison *comparison)
 		for (size_t i = 0; row && i < rows; i++) {
 			fputc('|', out);
 			for (size_t column = 0; column < COLUMNS; column++)
-				print_markdown_cell(out, column == BASE && row[i].result->kind == COMPARE_POINT && row[i].result->unavailable
+				print_markdown_cell(out, column == BASE && row[i].result->kind == COMPARE_POINT &&
+				                    row[i].result->unavailable
 				                                 ? row[i].result->unavailable : row[i].cell[column]);
 			fputc('\n', out);
 		}
@@ -277,7 +279,8 @@ static void print_markdown(FILE *out, const struct comparison *comparison)
 
 /* ---- TSV ----------------------------------------------------------------------------------------------------------- */
 
-static const char tsv_columns[] = "points\tn_base\tn_new\tmedian_base\tmedian_new\tchange_percent\tlow_percent\thigh_percent\tcoverage"
+static const char tsv_columns[] =
+	"points\tn_base\tn_new\tmedian_base\tmedian_new\tchange_percent\tlow_percent\thigh_percent\tcoverage"
 				  "\tdifference\tdifference_low\tdifference_high\tp\tp_holm\teffect\tverdict\n";
 
 static void print_real(FILE *out, double value)
@@ -297,7 +300,8 @@ static void print_parameters(FILE *out, const struct compare_point *point)
 static void print_tsv_result(FILE *out, const struct comparison *comparison, const struct compare_result *result)
 {
 	static const char *const kinds[] = {"point", "mean", "family"};
-	const double values[] = {result->median_base, result->median_new, result->change, result->low, result->high, result->coverage,
+	const double values[] = {result->median_base, result->median_new, result->change, result->low, result->high,
+	                         result->coverage,
 	                         result->difference, result->difference_low, result->difference_high, result->p, result->p_holm,
 	                         result->effect};
 
@@ -347,9 +351,11 @@ static void print_unit(FILE *out, enum metric metric)
 		enum metric metric;
 		const char *unit;
 	} known[] = {
-		{METRIC_NS_PER_OP, "ns/op"},           {METRIC_ALLOCATIONS_PER_OP, "allocs/op"}, {METRIC_ALLOCATED_BYTES_PER_OP, "B/op"},
-		{METRIC_OPS_PER_S, "ops/s"},           {METRIC_BYTES_PER_S, "B/s"},              {METRIC_LATENCY_P50_NS, "p50-ns"},
-		{METRIC_LATENCY_P90_NS, "p90-ns"},     {METRIC_LATENCY_P99_NS, "p99-ns"},        {METRIC_LATENCY_P999_NS, "p999-ns"},
+		{METRIC_NS_PER_OP, "ns/op"},        {METRIC_ALLOCATIONS_PER_OP, "allocs/op"},
+		{METRIC_OPS_PER_S, "ops/s"},        {METRIC_ALLOCATED_BYTES_PER_OP, "B/op"},
+		{METRIC_BYTES_PER_S, "B/s"},        {METRIC_LATENCY_P50_NS, "p50-ns"},
+		{METRIC_LATENCY_P90_NS, "p90-ns"},  {METRIC_LATENCY_P99_NS, "p99-ns"},
+		{METRIC_LATENCY_P999_NS, "p999-ns"},
 	};
 
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
@@ -446,7 +452,8 @@ void compare_benchfmt(FILE *out, const struct compare_side *side, const struct c
 static bool is_volatile(const char *key)
 {
 	static const char *const names[] = {
-		"busy_percent", "steal_percent", "steal_since_boot_percent", "load_1min", "memory_available_bytes", "swap_used_bytes",
+		"busy_percent", "steal_percent", "steal_since_boot_percent", "load_1min", "memory_available_bytes",
+			"swap_used_bytes",
 		"clock_read_ns", "ns_per_tick", "time_utc", "date", "seed", "repetitions", "host_name", "executable", "mhz_per_cpu",
 		"git_commit", "git_dirty", "library_build_type",
 	};
@@ -518,17 +525,19 @@ static void warn_of_samples(FILE *out, const struct comparison *comparison, cons
 			fprintf(out, "%swarning: %s: %zu samples a side: %d and more are wanted (--repetitions)\n", prefix,
 			        metric_info(family->metric)->name, least, COMPARE_SAMPLES_MIN);
 		if (family->p_holm >= comparison->request.alpha)
-			fprintf(out, "%swarning: %s: with %zu and %zu samples p is at least %.2g, and %.2g after the correction for %zu "
-			        "point%s: it cannot get below %g, whatever the difference\n", prefix, metric_info(family->metric)->name,
-			        family->n_base, family->n_new, family->p, family->p_holm, family->points, family->points == 1 ? "" : "s",
-			        comparison->request.alpha);
+			fprintf(out, "%swarning: %s: with %zu and %zu samples p is at least %.2g, and %.2g after the correction "
+			        "for "
+			        "%zu point%s: it cannot get below %g, whatever the difference\n", prefix,
+			        metric_info(family->metric)->name, family->n_base, family->n_new, family->p, family->p_holm,
+			        family->points, family->points == 1 ? "" : "s", comparison->request.alpha);
 	}
 }
 
 void compare_warnings(FILE *out, const struct comparison *comparison, const char *prefix)
 {
 	for (size_t i = 0; i < comparison->lones; i++)
-		fprintf(out, "%sonly in %s: %s\n", prefix, comparison->lone[i].in_base ? "the base" : "the new", comparison->lone[i].name);
+		fprintf(out, "%sonly in %s: %s\n", prefix, comparison->lone[i].in_base ? "the base" : "the new",
+		        comparison->lone[i].name);
 	if (comparison->base->failed + comparison->new->failed > 0 && comparison->base != comparison->new)
 		fprintf(out, "%swarning: runs that failed, and are missing: %zu of the base, %zu of the new\n", prefix,
 		        comparison->base->failed, comparison->new->failed);

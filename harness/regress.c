@@ -38,6 +38,9 @@
 #define STUCK_FACTOR 20
 #define STUCK_MIN_S  60
 
+/* A run may fail because the machine was taken away from it for longer than its window. */
+#define ATTEMPTS 3
+
 /*
  * More allocations per operation than this are more. A call that newly allocates does so each time: the rarest call of the mixes
  * that are measured is one in a hundred operations, half of which is this. What moves without a change (blocks that are waiting for
@@ -86,7 +89,8 @@ __attribute__((format(printf, 2, 3))) static bool fail(struct request *request, 
 /* ---- Options ------------------------------------------------------------------------------------------------------ */
 
 enum {
-	REPETITIONS, THRESHOLD, ALLOCATIONS, ALPHA, IMPL, THREADS, MIX, KEYS, SECONDS, FILTER, SEED, STORED, BASE_PROGRAM, NEW_PROGRAM,
+	REPETITIONS, THRESHOLD, ALLOCATIONS, ALPHA, IMPL, THREADS, MIX, KEYS, SECONDS, FILTER, SEED, STORED, BASE_PROGRAM,
+		NEW_PROGRAM,
 	OUT, HELP, OPTIONS
 };
 
@@ -105,7 +109,8 @@ static const struct options_known known[] = {
 	[FILTER] = {"--filter", "REGEX", "only points whose name (impl=rcu/threads=2/...) it matches, extended syntax"},
 	[SEED] = {"--seed", "N", "of keys and operations, and of the order of the points; repetition r uses N + r; default: 1"},
 	[STORED] = {"--stored", NULL, "compare with the stored samples, even if the baseline could be built"},
-	[BASE_PROGRAM] = {"--base-program", "FILE", "the baseline's program, given directly: nothing is built. Then BASE only gives the\n"
+	[BASE_PROGRAM] = {"--base-program", "FILE", "the baseline's program, given directly: nothing is built. Then BASE only "
+	                  "gives the\n"
 		"grid, or is left out: the small grid"},
 	[NEW_PROGRAM] = {"--new-program", "FILE", "what is judged; default: this program"},
 	[OUT] = {"--out", "FOLDER", "where the results go, all or none; default: results/regress-<utc>-<commit>"},
@@ -206,7 +211,8 @@ static bool read_options(struct request *request, int argc, char **argv)
 			return false;
 	}
 	if (!request->base && !request->given_program[BASE_SIDE])
-		return fail(request, "no BASE is named: a folder of `capacitor experiment`, JSON of `capacitor bench`, or a commit");
+		return fail(request, "no BASE is named: a folder of `capacitor experiment`, JSON of `capacitor bench`, or a "
+		            "commit");
 	if (request->stored && request->given_program[BASE_SIDE])
 		return fail(request, "--stored and --base-program: which of them?");
 	return true;
@@ -311,12 +317,14 @@ static bool take_base(struct request *request)
 
 	if (is_path) {
 		if (request->swept)
-			return fail(request, "--impl, --threads, --mix and --keys are of the small grid; a stored run is cut with --filter");
+			return fail(request, "--impl, --threads, --mix and --keys are of the small grid; a stored run is cut with "
+			            "--filter");
 		fine = S_ISDIR(status.st_mode) ? take_folder(request, request->base) : take_document(request, request->base, true);
 		snprintf(request->kept.path, sizeof request->kept.path, "%s", request->base);
 	} else {
 		if (request->base && !(request->commit = regress_commit(request->root, request->base)))
-			return fail(request, "'%.200s' is no file, no folder, and no commit of %.200s", request->base, request->root);
+			return fail(request, "'%.200s' is no file, no folder, and no commit of %.200s", request->base,
+			            request->root);
 		if (request->sweep.window_s <= 0)
 			request->sweep.window_s = 0.1;
 		fine = fill_in_sweep(request) && regress_grid_sweep(&request->grid, &request->sweep, request->error);
@@ -360,7 +368,8 @@ static bool prepare_base(struct request *request)
 		       fail(request, "%.300s: %s", request->given_program[BASE_SIDE], strerror(errno));
 	}
 	if (request->stored)
-		return only_stored(request, request->kept.points > 0 ? "--stored was given" : "--stored wants a stored run as BASE");
+		return only_stored(request, request->kept.points > 0 ? "--stored was given"
+		                   : "--stored wants a stored run as BASE");
 	if (request->kept.points > 0) {
 		if (strcmp(dirty, "no") != 0) {
 			snprintf(why, sizeof why, "it was built from changed sources, which commit %.40s does not name", commit);
@@ -376,7 +385,8 @@ static bool prepare_base(struct request *request)
 		return only_stored(request, why);
 	request->interleaved = true;
 	if (request->kept.points > 0)
-		fprintf(stderr, "capacitor regress: the baseline's commit %.12s is built and runs in turn with this one; of %s, only the\n"
+		fprintf(stderr, "capacitor regress: the baseline's commit %.12s is built and runs in turn with this one; of %s, "
+		        "only the\n"
 		        "capacitor regress: grid is used\n", request->commit, request->base);
 	return true;
 }
@@ -417,8 +427,10 @@ static bool enough_samples(struct request *request)
 		if (strcmp(table_cell(&table, row, "kind"), "family") == 0)
 			table_number(&table, row, "p_holm", &p);
 	table_free(&table);
-	return p < request->alpha || fail(request, "%u repetitions of %zu points cannot show anything: after the correction p is %.2g at "
-	                                  "least; more --repetitions, or fewer points (--filter)", (unsigned)request->repetitions,
+	return p < request->alpha || fail(request, "%u repetitions of %zu points cannot show anything: after the correction p is "
+	                                  "at "
+	                                  "least %.2g; more --repetitions, or fewer points (--filter)",
+		(unsigned)request->repetitions,
 	                                  request->grid.points, p);
 }
 
@@ -443,7 +455,8 @@ static bool make_folder(struct request *request)
 	if (request->out)
 		snprintf(request->target, sizeof request->target, "%.4000s", request->out);
 	else
-		snprintf(request->target, sizeof request->target, "%.3900s/results/regress-%04d%02d%02dT%02d%02d%02dZ-%s%s", request->root,
+		snprintf(request->target, sizeof request->target, "%.3900s/results/regress-%04d%02d%02dT%02d%02d%02dZ-%s%s",
+		         request->root,
 		         utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, BUILD_COMMIT,
 		         strcmp(BUILD_DIRTY, "yes") == 0 ? "-dirty" : "");
 	while (strlen(request->target) > 1 && request->target[strlen(request->target) - 1] == '/')
@@ -536,8 +549,8 @@ static bool keep_runs(struct request *request, unsigned which, const char *path,
 	return kept == 1;
 }
 
-/* Measures a point once. False: a line in error. */
-static bool measure(struct request *request, const struct regress_point *point, unsigned which, unsigned repetition)
+/* Runs a program on a point. False: a line in error. */
+static bool attempt(struct request *request, const struct regress_point *point, unsigned which, unsigned repetition)
 {
 	const struct side *side = &request->side[which];
 	double limit_s = point->expected_s * STUCK_FACTOR > STUCK_MIN_S ? point->expected_s * STUCK_FACTOR : STUCK_MIN_S;
@@ -569,8 +582,18 @@ static bool measure(struct request *request, const struct regress_point *point, 
 	regress_last_words(log, words, sizeof words);
 	if (status < 0)
 		snprintf(words, sizeof words, "it took longer than %.0f s", limit_s);
-	return fail(request, "%s build: %.150s: status %d: %.120s", which == BASE_SIDE ? "the base" : "the new", point->name, status,
+	return fail(request, "%s build: %.150s: status %d: %.120s", which == BASE_SIDE ? "the base" : "the new", point->name,
+	            status,
 	            status == 0 ? "it left no measurement" : words);
+}
+
+/* Measures a point once. What fails is tried again: what can be measured at all, can be at one of these. */
+static bool measure(struct request *request, const struct regress_point *point, unsigned which, unsigned repetition)
+{
+	for (unsigned i = 0; i < ATTEMPTS && !regress_interrupted; i++)
+		if (attempt(request, point, which, repetition))
+			return true;
+	return false;
 }
 
 /* One point by both, or by the new one alone. A point that the baseline cannot measure at all is left out: it may be new. */
@@ -698,7 +721,8 @@ static void judge(struct judgement *judgement, const struct request *request, co
 {
 	bool comparable;
 
-	fputs("what\tpoint\tmetric\tbase\tnew\tchange_percent\tlow_percent\thigh_percent\tp_holm\tlimit\tverdict\n", judgement->table);
+	fputs("what\tpoint\tmetric\tbase\tnew\tchange_percent\tlow_percent\thigh_percent\tp_holm\tlimit\tverdict\n",
+	      judgement->table);
 	for (size_t i = 0; i < comparison->results; i++) {
 		const struct compare_result *result = &comparison->result[i];
 
@@ -711,12 +735,15 @@ static void judge(struct judgement *judgement, const struct request *request, co
 	}
 	/* The tree's coherence/baseline.tsv says nothing about programs from elsewhere. */
 	if (request->commit && !request->given_program[BASE_SIDE] && !request->given_program[NEW_SIDE])
-		judgement->missing = regress_coherence(judgement->table, judgement->text, request->root, request->commit, &comparable);
+		judgement->missing = regress_coherence(judgement->table, judgement->text, request->root, request->commit,
+		                                       &comparable);
 	else
 		fputs("coherence: unavailable: the baseline's commit is not known, or programs were given\n", judgement->text);
-	fprintf(judgement->text, "%s: %zu point%s: %zu slower by more than %g %% (p < %g), %zu allocate more, %zu operations miss more often\n",
+	fprintf(judgement->text, "%s: %zu point%s: %zu slower by more than %g %% (p < %g), %zu allocate more, %zu operations miss "
+	        "more often\n",
 	        judgement->slower + judgement->allocating + judgement->missing > 0 ? "WORSE" : "no worse", judgement->judged,
-	        judgement->judged == 1 ? "" : "s", judgement->slower, request->threshold, request->alpha, judgement->allocating, judgement->missing);
+	        judgement->judged == 1 ? "" : "s", judgement->slower, request->threshold, request->alpha, judgement->allocating,
+		judgement->missing);
 	if (!request->interleaved)
 		fputs("The baseline's samples are stored ones: what the machine did since then counts, too.\n", judgement->text);
 }
@@ -731,7 +758,8 @@ static bool write_named(struct request *request, const char *name, const char *t
 	return results_write_file(path, text, strlen(text), request->error, sizeof request->error);
 }
 
-static bool write_comparison(struct request *request, const struct comparison *comparison, const char *name, enum compare_format format)
+static bool write_comparison(struct request *request, const struct comparison *comparison, const char *name,
+                             enum compare_format format)
 {
 	char *text = NULL;
 	size_t bytes;
@@ -817,7 +845,8 @@ static bool compare_sides(struct request *request, bool *worse)
 
 	if (fine && request->interleaved)
 		fine = write_side(request, BASE_SIDE, "base.json", &read[BASE_SIDE]);
-	fine = fine && compare_run(&comparison, &compare, base, &read[NEW_SIDE], request->error) && conclude(request, &comparison, worse);
+	fine = fine && compare_run(&comparison, &compare, base, &read[NEW_SIDE], request->error) &&
+	       conclude(request, &comparison, worse);
 	compare_done(&comparison);
 	compare_free(&read[BASE_SIDE]);
 	compare_free(&read[NEW_SIDE]);

@@ -34,8 +34,8 @@ static bool parse(struct baseline *baseline, char *text)
 		return false;
 	while (*rest == '#') {
 		if (strncmp(rest, TOOLCHAIN, strlen(TOOLCHAIN)) == 0)
-			snprintf(baseline->toolchain, sizeof baseline->toolchain, "%.*s", (int)strcspn(rest + strlen(TOOLCHAIN), "\n"),
-			         rest + strlen(TOOLCHAIN));
+			snprintf(baseline->toolchain, sizeof baseline->toolchain, "%.*s",
+			         (int)strcspn(rest + strlen(TOOLCHAIN), "\n"), rest + strlen(TOOLCHAIN));
 		rest += strcspn(rest, "\n");
 		rest += *rest == '\n';
 	}
@@ -102,7 +102,8 @@ static bool gate_is_green(FILE *text, const char *root)
 		return true;
 	}
 	snprintf(own, sizeof own, "/proc/%ld/exe", (long)getpid());
-	status = regress_program((const char *const[]){own, "gate", "--subject", subject, "--baseline", baseline, NULL}, NULL, NULL, NULL,
+	status = regress_program((const char *const[]){own, "gate", "--subject", subject, "--baseline", baseline, NULL}, NULL,
+	                         NULL, NULL,
 	                         600);
 	if (status != 0)
 		fputs("MISSES MORE OR LESS  " BASELINE " is not what this tree's build does: make gate tells what differs\n", text);
@@ -123,7 +124,8 @@ static size_t compare_rows(FILE *table, FILE *text, const struct baseline *base,
 		is = misses_of(&new->table, row);
 		same++;
 		fprintf(table, "coherence\t%s: %s\tmisses\t%.9g\t%.9g\t-\t-\t-\t-\t-\t%s\n", table_cell(&new->table, row, "cell"),
-		        table_cell(&new->table, row, "name"), was, is, is > was ? "misses more" : is < was ? "misses less" : "same");
+		        table_cell(&new->table, row, "name"), was, is,
+		        is > was ? "misses more" : is < was ? "misses less" : "same");
 		if (!(is > was))
 			continue;
 		worse++;

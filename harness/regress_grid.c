@@ -91,9 +91,10 @@ static struct regress_point *add_point(struct regress_grid *grid, const char *na
 static const struct {
 	const char *parameter, *option;
 } options[] = {
-	{"impl", "--impl"},           {"policy", "--policy"},           {"counters", "--counters"}, {"hash", "--hash"},
-	{"threads", "--threads"},     {"keys", "--keys"},               {"key_bytes", "--key-size"}, {"value_bytes", "--value-size"},
-	{"skew", "--skew"},           {"capacity_bytes", "--capacity"},
+	{"impl", "--impl"},       {"policy", "--policy"},         {"counters", "--counters"},
+	{"hash", "--hash"},       {"threads", "--threads"},       {"keys", "--keys"},
+	{"skew", "--skew"},       {"key_bytes", "--key-size"},    {"value_bytes", "--value-size"},
+	{"capacity_bytes", "--capacity"},
 };
 
 /* As compare_name would have it, but for the experiment. */
@@ -106,7 +107,8 @@ static void name_of(const char *benchmark, char name[COMPARE_NAME_BYTES])
 		char value[256];
 
 		if (tidy_parameter(benchmark, tidy_parameters[i], value, sizeof value) && used < COMPARE_NAME_BYTES)
-			used += (size_t)snprintf(name + used, COMPARE_NAME_BYTES - used, "%s%s=%s", used ? "/" : "", tidy_parameters[i],
+			used += (size_t)snprintf(name + used, COMPARE_NAME_BYTES - used, "%s%s=%s", used ? "/" : "",
+			                         tidy_parameters[i],
 			                         value);
 	}
 }
@@ -165,7 +167,8 @@ bool regress_grid_document(struct regress_grid *grid, const json_t *document, co
 		if (!fine)
 			return false;
 		if (point && !add_arguments(point, benchmark, context, sweep->window_s))
-			return fail(error, "'%.200s' cannot be measured again: the run does not tell its mix or window (--seconds gives one)",
+			return fail(error, "'%.200s' cannot be measured again: the run does not tell its mix or window (--seconds "
+			            "gives one)",
 			            benchmark);
 	}
 	return true;

@@ -211,7 +211,8 @@ static void own_build(char folder[64], char conf[80], char cc[80])
 	snprintf(cc, 80, "CC=%s", dash + 1);
 }
 
-static bool make_worktree(const char *root, const char *folder, const char *commit, const char *log, char error[REGRESS_ERROR_BYTES])
+static bool make_worktree(const char *root, const char *folder, const char *commit, const char *log,
+                          char error[REGRESS_ERROR_BYTES])
 {
 	char words[256], *head = regress_capture((const char *const[]){"git", "-C", folder, "rev-parse", "HEAD", NULL});
 	char *top = regress_capture((const char *const[]){"git", "-C", folder, "rev-parse", "--show-prefix", NULL});
@@ -221,9 +222,11 @@ static bool make_worktree(const char *root, const char *folder, const char *comm
 	free(top);
 	if (good)
 		return true; /* begun before, and interrupted */
-	regress_program((const char *const[]){"git", "-C", root, "worktree", "remove", "--force", folder, NULL}, NULL, log, NULL, 600);
+	regress_program((const char *const[]){"git", "-C", root, "worktree", "remove", "--force", folder, NULL}, NULL, log, NULL,
+	                600);
 	regress_program((const char *const[]){"git", "-C", root, "worktree", "prune", NULL}, NULL, log, NULL, 600);
-	if (regress_program((const char *const[]){"git", "-C", root, "worktree", "add", "--force", "--detach", folder, commit, NULL}, NULL,
+	if (regress_program((const char *const[]){"git", "-C", root, "worktree", "add", "--force", "--detach", folder, commit,
+	                                          NULL}, NULL,
 	                    log, NULL, 600) == 0)
 		return true;
 	regress_last_words(log, words, sizeof words);
@@ -232,7 +235,8 @@ static bool make_worktree(const char *root, const char *folder, const char *comm
 
 bool regress_build(const char *root, const char *commit, char program[REGRESS_PATH_BYTES], char error[REGRESS_ERROR_BYTES])
 {
-	char folder[REGRESS_PATH_BYTES], mark[REGRESS_PATH_BYTES], log[REGRESS_PATH_BYTES], name[64], conf[80], cc[80], jobs[32], words[256];
+	char folder[REGRESS_PATH_BYTES], mark[REGRESS_PATH_BYTES], log[REGRESS_PATH_BYTES], name[64], conf[80], cc[80], jobs[32],
+		words[256];
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
 	own_build(name, conf, cc);

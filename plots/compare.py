@@ -27,8 +27,9 @@ from scipy.stats import mannwhitneyu
 
 EXACT_MAX = 25  # samples a side; beyond, the normal approximation is as good
 NOTHING = "-"
-COLUMNS = ["kind", "id", "group", "metric", "points", "n_base", "n_new", "median_base", "median_new", "change_percent", "low_percent",
-           "high_percent", "coverage", "difference", "difference_low", "difference_high", "p", "p_holm", "effect", "verdict"]
+COLUMNS = ["kind", "id", "group", "metric", "points", "n_base", "n_new", "median_base", "median_new", "change_percent",
+           "low_percent", "high_percent", "coverage", "difference", "difference_low", "difference_high", "p", "p_holm",
+           "effect", "verdict"]
 
 
 def p_value(base, new):

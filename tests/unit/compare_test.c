@@ -15,8 +15,8 @@
 #include "harness/table.h"
 #include "tests/unit/scratch.h"
 
-#define ENVIRONMENT "\"cpu_model\": \"A processor\", \"compiler\": \"%s\", \"git_commit\": \"0123456789ab\", \"git_dirty\": \"%s\", " \
-                    "\"threads_allowed\": \"4\", \"time_utc\": \"%s\", \"Capital\": \"is no key of benchstat's\", " \
+#define ENVIRONMENT "\"cpu_model\": \"A processor\", \"compiler\": \"%s\", " \
+                    "\"git_commit\": \"0123456789ab\", \"git_dirty\": \"%s\", \"threads_allowed\": \"4\", \"time_utc\": \"%s\", \"Capital\": \"is no key of benchstat's\", " \
                     "\"unavailable:rcu:hottest_lock_share\": \"no lock was waited for\""
 
 /* ---- Files ------------------------------------------------------------------------------------------------------- */
@@ -51,7 +51,8 @@ static const char *write_run(const char *name, unsigned repetitions, double fact
 		for (unsigned i = 0; i < 4; i++) {
 			double ns = (100 + 20 * i) * (i % 2 ? factor : 1) * (1 + 0.04 * drawn(&seed));
 
-			fprintf(out, "%s{\"name\": \"cache/suite:custom/impl:%s/threads:%u/mix:95-4-1/iterations:1\", \"run_type\": \"iteration\","
+			fprintf(out, "%s{\"name\": \"cache/suite:custom/impl:%s/threads:%u/mix:95-4-1/iterations:1\", "
+			        "\"run_type\": \"iteration\","
 			        "\"repetition_index\": %u, \"ns_per_op\": %.17g, \"ops_per_s\": %.17g, \"operations\": 1000, "
 			        "\"allocations_per_op\": 0}\n", separator, impls[i % 2], 1 + i / 2, r, ns, 1e9 / ns);
 			separator = ",";
@@ -208,8 +209,10 @@ static void test_lone(void **state)
 	const char *a = write_run("a.json", 6, 1, 1, "gcc", "no");
 
 	(void)state;
-	scratch_write(scratch_path("b.json"), "{\"context\": {}, \"benchmarks\": [{\"name\": \"cache/suite:custom/impl:rcu/threads:1/mix:95-4-1\", "
-	              "\"run_type\": \"iteration\", \"ns_per_op\": 5}, {\"name\": \"cache/impl:rcu/threads:9\", \"run_type\": \"iteration\", "
+	scratch_write(scratch_path("b.json"), "{\"context\": {}, \"benchmarks\": [{\"name\": "
+	              "\"cache/suite:custom/impl:rcu/threads:1/mix:95-4-1\", "
+	              "\"run_type\": \"iteration\", \"ns_per_op\": 5}, {\"name\": \"cache/impl:rcu/threads:9\", \"run_type\": "
+		"\"iteration\", "
 	              "\"ns_per_op\": 5}, {\"name\": \"x\", \"run_type\": \"iteration\", \"error_occurred\": true}]}");
 	assert_int_equal(COMPARED(a, scratch_path("b.json")), COMMAND_OK);
 	assert_true(said("stdout", "only in the base: suite=custom/impl=sharded/threads=2/mix=95-4-1\n"));
@@ -228,7 +231,8 @@ static void test_folder(void **state)
 	scratch_folder(folder);
 	assert_int_equal(COMPARED(folder, folder), COMMAND_USAGE);
 	assert_true(said("stderr", "holds no table of repetitions"));
-	scratch_write(scratch_path("run/threads.tsv"), "experiment\trepetition\timpl\tthreads\tns_per_op\nthreads\t0\trcu\t1\t5\nthreads\t1\trcu\t1\t6\n"
+	scratch_write(scratch_path("run/threads.tsv"),
+	              "experiment\trepetition\timpl\tthreads\tns_per_op\nthreads\t0\trcu\t1\t5\nthreads\t1\trcu\t1\t6\n"
 	              "threads\t0\trcu\t2\tunavailable: no\n");
 	scratch_write(scratch_path("run/threads.summary.tsv"), "impl\trepetitions\tns_per_op\nrcu\t1\t5\n");
 	scratch_write(scratch_path("run/failed.tsv"), "experiment\tpoint\n");
@@ -313,7 +317,8 @@ static void test_benchfmt(void **state)
 {
 	static const char *const wrong[] = {
 		"Benchmarkcache-4 1 5 ns/op", "BenchmarkCache 1 5 ns/op", "BenchmarkCache-4 0 5 ns/op", "BenchmarkCache-4 1 5",
-		"BenchmarkCache-4 1 ns/op 5", "BenchmarkCache/a=x y-4 1 5 ns/op", "BenchmarkCache-4 1 nan ns/op", "Key: value", "a key: value",
+		"BenchmarkCache-4 1 ns/op 5", "BenchmarkCache/a=x y-4 1 5 ns/op", "BenchmarkCache-4 1 nan ns/op", "Key: value",
+			"a key: value",
 		"key:value", "BenchmarkCache-4 1.5 5 ns/op", "BenchmarkCache-4  1 5 ns/op", "Unit ns/op",
 	};
 	const char *a = write_run("a.json", 6, 1, 1, "gcc", "no");
@@ -321,7 +326,8 @@ static void test_benchfmt(void **state)
 	char *text;
 
 	(void)state;
-	assert_true(is_benchfmt("key: value\n\nUnit ns/op better=lower\nBenchmarkCache/impl=rcu-4 1000 5.5 ns/op 1e-3 B/op\n", &results));
+	assert_true(is_benchfmt("key: value\n\nUnit ns/op better=lower\nBenchmarkCache/impl=rcu-4 1000 5.5 ns/op 1e-3 B/op\n",
+	                        &results));
 	assert_int_equal(results, 1);
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
 		if (is_benchfmt(wrong[i], &results))
@@ -339,8 +345,10 @@ static void test_benchfmt(void **state)
 	free(text);
 
 	/* A name that would not be one is made one. */
-	scratch_write(scratch_path("odd.json"), "{\"context\": {\"bad key\": \"x\", \"good\": \"line\\nbreak\", \"empty\": \"\"}, \"benchmarks\": [{\"name\": "
-	              "\"replay/trace:a b.lis/impl:rcu\", \"run_type\": \"iteration\", \"ns_per_op\": 5}, {\"name\": \"replay/impl:rcu\", \"run_type\": "
+	scratch_write(scratch_path("odd.json"), "{\"context\": {\"bad key\": \"x\", \"good\": \"line\\nbreak\", \"empty\": \"\"}, "
+	              "\"benchmarks\": [{\"name\": "
+	              "\"replay/trace:a b.lis/impl:rcu\", \"run_type\": \"iteration\", \"ns_per_op\": 5}, {\"name\": "
+		"\"replay/impl:rcu\", \"run_type\": "
 	              "\"iteration\"}]}");
 	assert_int_equal(COMPARED("--export", "benchfmt", scratch_path("odd.json")), COMMAND_OK);
 	text = scratch_read(scratch_path("stdout"));

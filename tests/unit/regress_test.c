@@ -25,8 +25,8 @@
 /* ---- Programs ----------------------------------------------------------------------------------------------------- */
 
 /*
- * Answers as bench does: 100 ns and noise of 3 %, which depends on the seed, the point and the program; rcu slower by a factor; so many
- * allocations. `before` comes first. What it was called with is noted in a file, one run a line.
+ * Answers as bench does: 100 ns and noise of 3 %, which depends on the seed, the point and the program; rcu slower by a factor; so
+ * many allocations. `before` comes first. What it was called with is noted in a file, one run a line.
  */
 static const char program_text[] =
 	"#!/bin/sh\n"
@@ -38,14 +38,18 @@ static const char program_text[] =
 	"done\n"
 	"echo \"$name $all\" >>'%s'\n"
 	"%s\n"
-	"awk -v seed=$seed -v name=$name -v impl=$impl -v threads=$threads -v mix=$(echo $mix | tr : -) -v factor=%g -v allocations=%g '\n"
+	"awk -v seed=$seed -v name=$name -v impl=$impl -v threads=$threads -v mix=$(echo $mix | tr : -) -v factor=%g -v "
+		"allocations=%g '\n"
 	"BEGIN {\n"
 	"	srand(seed * 1000 + length(name) * 100 + threads * 10 + length(impl))\n"
 	"	rand()\n"
 	"	ns = 100 * (1 + 0.03 * rand()) * (impl == \"rcu\" ? factor : 1)\n"
-	"	printf \"{\\\"context\\\": {\\\"git_commit\\\": \\\"%%s\\\", \\\"git_dirty\\\": \\\"no\\\", \\\"window_s\\\": \\\"0.05\\\", \\\"warmup_s\\\": \\\"0.01\\\"},\", name\n"
-	"	printf \"\\\"benchmarks\\\": [{\\\"name\\\": \\\"cache/suite:custom/impl:%%s/threads:%%d/mix:%%s\\\",\", impl, threads, mix\n"
-	"	printf \"\\\"run_type\\\": \\\"iteration\\\", \\\"ns_per_op\\\": %%.9g, \\\"allocations_per_op\\\": %%.9g,\", ns, allocations * (1 + 0.01 * rand())\n"
+	"	printf \"{\\\"context\\\": {\\\"git_commit\\\": \\\"%%s\\\", \\\"git_dirty\\\": \\\"no\\\", \\\"window_s\\\": "
+		"\\\"0.05\\\", \\\"warmup_s\\\": \\\"0.01\\\"},\", name\n"
+	"	printf \"\\\"benchmarks\\\": [{\\\"name\\\": \\\"cache/suite:custom/impl:%%s/threads:%%d/mix:%%s\\\",\", impl, "
+		"threads, mix\n"
+	"	printf \"\\\"run_type\\\": \\\"iteration\\\", \\\"ns_per_op\\\": %%.9g, \\\"allocations_per_op\\\": %%.9g,\", ns, "
+		"allocations * (1 + 0.01 * rand())\n"
 	"	printf \"\\\"allocated_bytes_per_op\\\": 0, \\\"bytes_per_entry\\\": 200}]}\\n\"\n"
 	"}' >\"$out\"\n";
 
@@ -157,11 +161,13 @@ static void test_slower(void **state)
 	assert_true(table_load(&table, scratch_path("out/verdict.tsv")));
 	for (size_t row = 0; row < table.rows; row++)
 		if (strcmp(table_cell(&table, row, "what"), "speed") == 0)
-			assert_string_equal(table_cell(&table, row, "verdict"), strstr(table_cell(&table, row, "point"), "impl=rcu") ? "slower" : "~");
+			assert_string_equal(table_cell(&table, row, "verdict"), strstr(table_cell(&table, row, "point"),
+			                                                               "impl=rcu") ? "slower" : "~");
 	table_free(&table);
 	/* The other way round it is faster; and below a higher threshold no failure. */
 	assert_int_equal(REGRESSED("--base-program", new, "--new-program", base, GRID, "--out", scratch_path("back")), COMMAND_OK);
-	assert_int_equal(REGRESSED("--base-program", base, "--new-program", new, GRID, "--threshold", "20", "--out", scratch_path("high")),
+	assert_int_equal(REGRESSED("--base-program", base, "--new-program", new, GRID, "--threshold", "20", "--out",
+	                           scratch_path("high")),
 	                 COMMAND_OK);
 	assert_true(said("high/verdict.tsv", "slower within the limit"));
 }
@@ -172,9 +178,11 @@ static void test_allocations(void **state)
 	const char *little = write_program("little", 1, 0.0115, "");
 
 	(void)state;
-	assert_int_equal(REGRESSED("--base-program", base, "--new-program", more, GRID, "--out", scratch_path("out")), COMMAND_FAIL);
+	assert_int_equal(REGRESSED("--base-program", base, "--new-program", more, GRID, "--out", scratch_path("out")),
+	                 COMMAND_FAIL);
 	assert_int_equal(lines_of("out/verdict.txt", "ALLOCATES MORE"), 4);
-	assert_int_equal(REGRESSED("--base-program", base, "--new-program", little, GRID, "--out", scratch_path("little")), COMMAND_OK);
+	assert_int_equal(REGRESSED("--base-program", base, "--new-program", little, GRID, "--out", scratch_path("little")),
+	                 COMMAND_OK);
 	assert_int_equal(REGRESSED("--base-program", base, "--new-program", little, GRID, "--allocations", "0.001", "--out",
 	                           scratch_path("strict")), COMMAND_FAIL);
 }
@@ -190,14 +198,17 @@ static void test_failing(void **state)
 	size_t before;
 
 	(void)state;
-	assert_int_equal(REGRESSED("--base-program", broken, "--new-program", sound, GRID, "--out", scratch_path("out")), COMMAND_OK);
+	assert_int_equal(REGRESSED("--base-program", broken, "--new-program", sound, GRID, "--out", scratch_path("out")),
+	                 COMMAND_OK);
 	assert_true(said("stderr", "left out: the base build: impl=rcu/threads=1"));
 	assert_true(said("stderr", "there is no rcu"));
 	assert_true(said("out/verdict.txt", "no worse: 2 points"));
 	before = scratch_entries(scratch_path("."));
-	assert_int_equal(REGRESSED("--base-program", sound, "--new-program", broken, GRID, "--out", scratch_path("none")), COMMAND_FAIL);
+	assert_int_equal(REGRESSED("--base-program", sound, "--new-program", broken, GRID, "--out", scratch_path("none")),
+	                 COMMAND_FAIL);
 	assert_true(said("stderr", "the new build: impl=rcu"));
-	assert_int_equal(REGRESSED("--base-program", sound, "--new-program", silent, GRID, "--out", scratch_path("none")), COMMAND_FAIL);
+	assert_int_equal(REGRESSED("--base-program", sound, "--new-program", silent, GRID, "--out", scratch_path("none")),
+	                 COMMAND_FAIL);
 	assert_true(said("stderr", "it left no measurement"));
 	assert_int_equal(scratch_entries(scratch_path(".")), before);
 }
@@ -273,10 +284,12 @@ static void test_stored(void **state)
 
 	(void)state;
 	assert_non_null(out);
-	fputs("{\"context\": {\"git_commit\": \"0123456789ab\", \"git_dirty\": \"no\", \"window_s\": \"0.05\", \"warmup_s\": \"0.01\", \"fill\": "
+	fputs("{\"context\": {\"git_commit\": \"0123456789ab\", \"git_dirty\": \"no\", \"window_s\": \"0.05\", \"warmup_s\": "
+	      "\"0.01\", \"fill\": "
 	      "\"auto: where\"}, \"benchmarks\": [", out);
 	for (unsigned r = 0; r < 10; r++)
-		fprintf(out, "{\"name\": \"cache/suite:custom/impl:rcu/threads:2/mix:95-4-1\", \"run_type\": \"iteration\", \"repetition_index\": %u, "
+		fprintf(out, "{\"name\": \"cache/suite:custom/impl:rcu/threads:2/mix:95-4-1\", \"run_type\": \"iteration\", "
+		        "\"repetition_index\": %u, "
 		        "\"ns_per_op\": %g, \"allocations_per_op\": 0, \"allocated_bytes_per_op\": 0},", r, 100 + 0.3 * r);
 	fputs("{\"name\": \"replay/trace:web/impl:rcu/threads:2\", \"run_type\": \"iteration\"}]}", out);
 	assert_int_equal(fclose(out), 0);
@@ -284,11 +297,13 @@ static void test_stored(void **state)
 	assert_true(said("stderr", "THE BASELINE DOES NOT RUN AGAIN: its commit 0123456789ab is not in this repository"));
 	assert_true(said("stderr", "runs of traces are left out: 1"));
 	assert_true(said("out/verdict.txt", "stored ones"));
-	assert_int_equal(lines_of("calls", "newer bench --impl rcu --threads 2 --mix 95:4:1 --seconds 0.05 --warmup 0.01 --repetitions 1 --seed 1 "), 1);
+	assert_int_equal(lines_of("calls", "newer bench --impl rcu --threads 2 --mix 95:4:1 --seconds 0.05 --warmup 0.01 "
+	                          "--repetitions 1 --seed 1 "), 1);
 	assert_int_equal(lines_of("calls", "newer"), 10);
 	assert_int_equal(REGRESSED(base, "--new-program", slow, "--out", scratch_path("slow")), COMMAND_FAIL);
 	assert_true(said("slow/verdict.txt", "SLOWER"));
-	assert_int_equal(REGRESSED(base, "--stored", "--seconds", "20ms", "--new-program", sound, "--out", scratch_path("given")), COMMAND_OK);
+	assert_int_equal(REGRESSED(base, "--stored", "--seconds", "20ms", "--new-program", sound, "--out", scratch_path("given")),
+	                 COMMAND_OK);
 	assert_true(said("calls", "--seconds 0.02 "));
 }
 
@@ -298,12 +313,14 @@ static void git(const char *arguments)
 {
 	char command[SCRATCH_PATH_BYTES * 2];
 
-	snprintf(command, sizeof command, "cd '%s' && git -c user.name=test -c user.email=test@example.org -c init.defaultBranch=main %s "
+	snprintf(command, sizeof command, "cd '%s' && git -c user.name=test -c user.email=test@example.org -c "
+	         "init.defaultBranch=main %s "
 	         ">/dev/null 2>&1", scratch_path("tree"), arguments);
 	assert_int_equal(system(command), 0);
 }
 
-static const char makefile[] = "all:\n\tmkdir -p build/release-gcc\n\techo built >>../built\n\tcp Makefile build/release-gcc/capacitor\n"
+static const char makefile[] = "all:\n\tmkdir -p build/release-gcc\n\techo built >>../built\n\tcp Makefile "
+	"build/release-gcc/capacitor\n"
 			       "\tchmod +x build/release-gcc/capacitor\n";
 
 static void test_build(void **state)
@@ -351,7 +368,8 @@ static void test_build(void **state)
 /* ---- Coherence misses ------------------------------------------------------------------------------------------------ */
 
 #define BASELINE(toolchain, misses) \
-	"# Counts.\n# toolchain: " toolchain "\ncell\twhat\tname\toperations\ttrue\tlate\tfalse\tcold\tupgrade_true\tupgrade_false\n" \
+	"# Counts.\n# toolchain: " toolchain "\n" \
+	"cell\twhat\tname\toperations\ttrue\tlate\tfalse\tcold\tupgrade_true\tupgrade_false\n" \
 	"rcu, hits\toperation\tget\t1000\t" misses "\t0\t0\t0\t0\t0\nrcu, hits\tfield\tx in y()\t0\t900\t0\t0\t0\t0\t0\n" \
 	"rcu, hits\toperation\tset\t1000\t7\t0\t0\t0\t0\t0\n"
 
