@@ -427,11 +427,9 @@ static bool enough_samples(struct request *request)
 		if (strcmp(table_cell(&table, row, "kind"), "family") == 0)
 			table_number(&table, row, "p_holm", &p);
 	table_free(&table);
-	return p < request->alpha || fail(request, "%u repetitions of %zu points cannot show anything: after the correction p is "
-	                                  "at "
-	                                  "least %.2g; more --repetitions, or fewer points (--filter)",
-		(unsigned)request->repetitions,
-	                                  request->grid.points, p);
+	return p < request->alpha ||
+	       fail(request, "%u repetitions of %zu points cannot show anything: after the correction p is at least %.2g; more "
+	            "--repetitions, or fewer points (--filter)", (unsigned)request->repetitions, request->grid.points, p);
 }
 
 /* ---- Running ------------------------------------------------------------------------------------------------------- */
@@ -577,8 +575,6 @@ static bool attempt(struct request *request, const struct regress_point *point, 
 		unlink(log);
 		return true;
 	}
-	if (regress_interrupted)
-		return fail(request, "interrupted; nothing was written");
 	regress_last_words(log, words, sizeof words);
 	if (status < 0)
 		snprintf(words, sizeof words, "it took longer than %.0f s", limit_s);
@@ -593,7 +589,7 @@ static bool measure(struct request *request, const struct regress_point *point, 
 	for (unsigned i = 0; i < ATTEMPTS && !regress_interrupted; i++)
 		if (attempt(request, point, which, repetition))
 			return true;
-	return false;
+	return regress_interrupted ? fail(request, "interrupted; nothing was written") : false;
 }
 
 /* One point by both, or by the new one alone. A point that the baseline cannot measure at all is left out: it may be new. */

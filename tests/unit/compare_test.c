@@ -15,9 +15,10 @@
 #include "harness/table.h"
 #include "tests/unit/scratch.h"
 
-#define ENVIRONMENT "\"cpu_model\": \"A processor\", \"compiler\": \"%s\", " \
-                    "\"git_commit\": \"0123456789ab\", \"git_dirty\": \"%s\", \"threads_allowed\": \"4\", \"time_utc\": \"%s\", \"Capital\": \"is no key of benchstat's\", " \
-                    "\"unavailable:rcu:hottest_lock_share\": \"no lock was waited for\""
+#define ENVIRONMENT \
+	"\"cpu_model\": \"A processor\", \"compiler\": \"%s\", \"git_commit\": \"0123456789ab\", \"git_dirty\": \"%s\", " \
+	"\"threads_allowed\": \"4\", \"time_utc\": \"%s\", \"Capital\": \"is no key of benchstat's\", " \
+	"\"unavailable:rcu:hottest_lock_share\": \"no lock was waited for\""
 
 /* ---- Files ------------------------------------------------------------------------------------------------------- */
 
