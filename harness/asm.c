@@ -769,7 +769,8 @@ static void warn_of_age(const char *profile)
 	struct stat taken, built;
 
 	if (stat(profile, &taken) == 0 && stat("/proc/self/exe", &built) == 0 && built.st_mtime > taken.st_mtime)
-		fprintf(stderr, "capacitor asm: %s: this program was built after that: its addresses may be those of other code now\n",
+		fprintf(stderr, "capacitor asm: %s: this program was built after that: its addresses may be those of other code "
+		        "now\n",
 		        profile);
 }
 
