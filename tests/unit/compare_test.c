@@ -109,6 +109,39 @@ static void test_statistics(void **state)
 	checked("statistics");
 }
 
+/* Bugs planted in the script, each in a copy: the check must see them. */
+static void test_planted(void **state)
+{
+	static const char *const bugs[] = {
+		"s/(len(values) - rank) \\*/len(values) */", /* Bonferroni, not Holm */
+		"s/running = max(running, \\(.*\\))$/running = \\1/", /* not made to rise */
+		"s/mannwhitneyu(new, base, alternative=\"two-sided\"/mannwhitneyu(new, base, alternative=\"less\"/",
+		"s/\"exact\" if exact else/\"asymptotic\" if exact else/",
+		"s/float(numpy.median(pairs))/float(numpy.mean(pairs))/",
+		"s/ - 1)$/ - 0.5)/", /* of the effect */
+		"s/\\[\"more\" if result\\[\"effect\"\\] > 0/[\"more\" if True/",
+	};
+	char command[SCRATCH_PATH_BYTES * 4];
+	const char *folder;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bugs / sizeof bugs[0]; i++) {
+		folder = scratch_path("%zu", i);
+		snprintf(command, sizeof command,
+		         "mkdir -p '%s/plots' '%s/tests/unit' && cp tests/unit/compare_check.py '%s/tests/unit' && sed '%s' "
+			"plots/compare.py "
+		         ">'%s/plots/compare.py' && chmod +x '%s/plots/compare.py' && ! cmp -s plots/compare.py "
+			"'%s/plots/compare.py'",
+		         folder, folder, folder, bugs[i], folder, folder, folder);
+		if (system(command) != 0)
+			fail_msg("%s: changes nothing", bugs[i]);
+		snprintf(command, sizeof command, "/usr/bin/python3 -B '%s/tests/unit/compare_check.py' figures >'%s/said' 2>&1",
+		         folder, folder);
+		if (system(command) == 0)
+			fail_msg("%s: not seen", bugs[i]);
+	}
+}
+
 /* 20 % that are there are found, and only there; figures are scipy's; the sides can be swapped. */
 static void test_shift(void **state)
 {
@@ -420,6 +453,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_statistics),
 		cmocka_unit_test(test_directions),
+		cmocka_unit_test_setup_teardown(test_planted, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_shift, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_same, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_by, scratch_setup, scratch_teardown),
