@@ -7,7 +7,7 @@
  * The old numbers then only say which points there are. Where it cannot be built, the stored samples have to do, and it says so.
  *
  *   results/regress-<utc>-<commit>/   appears when all is done, or not at all
- *     base.json  new.json             every run, in Google Benchmark's form
+ *     base.json  new.json             every sample, in Google Benchmark's form
  *     comparison.tsv  comparison.md   as `capacitor compare` prints them
  *     verdict.tsv  verdict.txt        what was judged, and how
  */
@@ -54,6 +54,7 @@ struct side {
 	char program[REGRESS_PATH_BYTES];
 	char environment[REGRESS_PATH_BYTES]; /* a file, once the first run has told */
 	json_t *context, *runs;
+	json_t *best; /* of the point that is being measured: the run with the least time so far */
 };
 
 struct request {
@@ -62,7 +63,7 @@ struct request {
 	struct regress_sweep sweep;
 	bool swept; /* one of the sweep's lists was given */
 	bool stored; /* never build the baseline */
-	uint64_t repetitions, seed;
+	uint64_t repetitions, best_of, seed;
 	double threshold, alpha, allocations;
 	const char *out;
 
@@ -89,13 +90,16 @@ __attribute__((format(printf, 2, 3))) static bool fail(struct request *request, 
 /* ---- Options ------------------------------------------------------------------------------------------------------ */
 
 enum {
-	REPETITIONS, THRESHOLD, ALLOCATIONS, ALPHA, IMPL, THREADS, MIX, KEYS, SECONDS, FILTER, SEED, STORED, BASE_PROGRAM,
+	REPETITIONS, BEST_OF, THRESHOLD, ALLOCATIONS, ALPHA, IMPL, THREADS, MIX, KEYS, SECONDS, FILTER, SEED, STORED, BASE_PROGRAM,
 		NEW_PROGRAM,
 	OUT, HELP, OPTIONS
 };
 
 static const struct options_known known[] = {
 	[REPETITIONS] = {"--repetitions", "N", "how often each point is measured with each build, 2 to 1000; default: 10"},
+	[BEST_OF] = {"--best-of", "N", "a sample is the fastest of so many windows, in turn with the other build's, 1 to 100: "
+	             "other load\n"
+		"only makes slower, and the fastest had least of it; default: 1"},
 	[THRESHOLD] = {"--threshold", "PERCENT", "slower by more than this fails, 0 to 1000; default: 10"},
 	[ALLOCATIONS] = {"--allocations", "NUMBER",
 		"more allocations per operation than so many more fail, 0 to 1000 (and bytes: that share\n"
@@ -157,6 +161,8 @@ static bool read_option(struct request *request, int option, const char *text)
 	switch (option) {
 	case REPETITIONS:
 		return options_number(name, text, 2, 1000, &request->repetitions, error);
+	case BEST_OF:
+		return options_number(name, text, 1, 100, &request->best_of, error);
 	case THRESHOLD:
 		return read_real(name, text, 0, 1000, &request->threshold, error);
 	case ALLOCATIONS:
@@ -525,7 +531,8 @@ static void keep_reasons(json_t *run, const json_t *context)
 	json_object_set_new(run, "unavailable", reasons);
 }
 
-static bool keep_runs(struct request *request, unsigned which, const char *path, unsigned repetition)
+/* Keeps the run of a file, if it is the fastest until now. */
+static bool keep_best(struct request *request, unsigned which, const char *path, unsigned repetition)
 {
 	struct side *side = &request->side[which];
 	json_t *document = json_load_file(path, 0, NULL), *run;
@@ -538,10 +545,14 @@ static bool keep_runs(struct request *request, unsigned which, const char *path,
 
 		if (!fine || !type || strcmp(type, "iteration") != 0 || json_is_true(json_object_get(run, "error_occurred")))
 			continue;
+		kept++;
+		if (side->best && json_number_value(json_object_get(side->best, "ns_per_op")) <=
+		                          json_number_value(json_object_get(run, "ns_per_op")))
+			continue;
 		json_object_set_new(run, "repetition_index", json_integer(repetition));
 		keep_reasons(run, context);
-		json_array_append(side->runs, run);
-		kept++;
+		json_decref(side->best);
+		side->best = json_incref(run);
 	}
 	json_decref(document);
 	return kept == 1;
@@ -570,7 +581,7 @@ static bool attempt(struct request *request, const struct regress_point *point, 
 	argv[count++] = out;
 	unlink(out);
 	status = regress_program(argv, NULL, log, side->environment[0] ? side->environment : NULL, limit_s);
-	if (status == 0 && keep_runs(request, which, out, repetition)) {
+	if (status == 0 && keep_best(request, which, out, repetition)) {
 		unlink(out);
 		unlink(log);
 		return true;
@@ -595,8 +606,8 @@ static bool measure(struct request *request, const struct regress_point *point, 
 /* One point by both, or by the new one alone. A point that the baseline cannot measure at all is left out: it may be new. */
 static bool measure_pair(struct request *request, struct regress_point *point, unsigned repetition, bool base_first)
 {
-	for (unsigned turn = 0; turn < SIDES && !point->left_out; turn++) {
-		unsigned which = (turn == 0) == base_first ? BASE_SIDE : NEW_SIDE;
+	for (unsigned turn = 0; turn < SIDES * request->best_of && !point->left_out; turn++) {
+		unsigned which = (turn % SIDES == 0) == base_first ? BASE_SIDE : NEW_SIDE;
 
 		if (which == BASE_SIDE && !request->interleaved)
 			continue;
@@ -606,6 +617,12 @@ static bool measure_pair(struct request *request, struct regress_point *point, u
 			return false;
 		progress_message("capacitor regress: left out: %s", request->error);
 		point->left_out = true;
+	}
+	for (unsigned which = 0; which < SIDES; which++) {
+		if (request->side[which].best && !point->left_out)
+			json_array_append(request->side[which].runs, request->side[which].best);
+		json_decref(request->side[which].best);
+		request->side[which].best = NULL;
 	}
 	return true;
 }
@@ -619,7 +636,7 @@ static bool measure_all(struct request *request)
 
 	for (size_t i = 0; fine && i < grid->points; i++) {
 		order[i] = i;
-		expected_s += grid->point[i].expected_s * (request->interleaved ? 2 : 1);
+		expected_s += grid->point[i].expected_s * (double)request->best_of * (request->interleaved ? 2 : 1);
 	}
 	fprintf(stderr, "capacitor regress: points: %zu, each measured %u times by %s, about %.0f s\n", grid->points,
 	        (unsigned)request->repetitions, request->interleaved ? "both builds in turn" : "this build",
@@ -859,6 +876,7 @@ static void clean_up(struct request *request)
 	for (unsigned which = 0; which < SIDES; which++) {
 		json_decref(request->side[which].context);
 		json_decref(request->side[which].runs);
+		json_decref(request->side[which].best);
 	}
 	free(request->commit);
 }
@@ -895,6 +913,7 @@ int regress_command(int argc, char **argv)
 	}
 	memset(&request, 0, sizeof request);
 	request.repetitions = 10;
+	request.best_of = 1;
 	request.seed = 1;
 	request.threshold = 10;
 	request.alpha = 0.05;

@@ -39,11 +39,12 @@ static const char program_text[] =
 	"echo \"$name $all\" >>'%s'\n"
 	"%s\n"
 	"awk -v seed=$seed -v name=$name -v impl=$impl -v threads=$threads -v mix=$(echo $mix | tr : -) -v factor=%g -v "
+		"\"disturbed=${disturbed:-1}\" -v "
 		"allocations=%g '\n"
 	"BEGIN {\n"
 	"	srand(seed * 1000 + length(name) * 100 + threads * 10 + length(impl))\n"
 	"	rand()\n"
-	"	ns = 100 * (1 + 0.03 * rand()) * (impl == \"rcu\" ? factor : 1)\n"
+	"	ns = disturbed * 100 * (1 + 0.03 * rand()) * (impl == \"rcu\" ? factor : 1)\n"
 	"	printf \"{\\\"context\\\": {\\\"git_commit\\\": \\\"%%s\\\", \\\"git_dirty\\\": \\\"no\\\", \\\"window_s\\\": "
 		"\\\"0.05\\\", \\\"warmup_s\\\": \\\"0.01\\\"},\", name\n"
 	"	printf \"\\\"benchmarks\\\": [{\\\"name\\\": \\\"cache/suite:custom/impl:%%s/threads:%%d/mix:%%s\\\",\", impl, "
@@ -64,7 +65,7 @@ static const char *lasting(const char *path)
 static const char *write_program(const char *name, double factor, double allocations, const char *before)
 {
 	const char *path = lasting(scratch_path("%s.sh", name)), *log = lasting(scratch_path("calls"));
-	char text[sizeof program_text + 2 * SCRATCH_PATH_BYTES];
+	char text[sizeof program_text + 8 * SCRATCH_PATH_BYTES];
 
 	snprintf(text, sizeof text, program_text, name, log, before, factor, allocations);
 	scratch_write(path, text);
@@ -146,6 +147,35 @@ static void test_order(void **state)
 	assert_int_equal(at, 4 * 10 * 2);
 	assert_true(base_first > 5 && new_first > 5);
 	free(text);
+}
+
+/* The fastest of several windows: one in three is disturbed, here, by ten times the size of the change. */
+static void test_best(void **state)
+{
+	const char *base, *new;
+	char before[2][256 + 2 * SCRATCH_PATH_BYTES];
+	struct table table;
+
+	(void)state;
+	for (unsigned side = 0; side < 2; side++) {
+		const char *counter = scratch_path("counter.%u", side);
+
+		snprintf(before[side], sizeof before[side], "n=$(($(cat '%s' 2>/dev/null || echo 0) + 1)); echo $n >'%s'; "
+		         "[ $((n %% 3)) = 0 ] && disturbed=2.5", counter, counter);
+	}
+	base = write_program("base", 1, 0, before[0]);
+	new = write_program("newer", 1.15, 0, before[1]);
+	assert_int_equal(REGRESSED("--base-program", base, "--new-program", new, GRID, "--best-of", "3", "--out",
+	                           scratch_path("out")),
+	                 COMMAND_FAIL);
+	assert_int_equal(lines_of("calls", "base"), 4 * 10 * 3);
+	assert_int_equal(lines_of("out/verdict.txt", "SLOWER  impl=rcu"), 2);
+	assert_true(table_load(&table, scratch_path("out/comparison.tsv")));
+	for (size_t row = 0; row < table.rows; row++)
+		if (strcmp(table_cell(&table, row, "kind"), "point") == 0)
+			assert_string_equal(table_cell(&table, row, "n_base"), "10");
+	table_free(&table);
+	assert_int_equal(REGRESSED("--base-program", base, "--new-program", base, GRID, "--best-of", "0"), COMMAND_USAGE);
 }
 
 static void test_slower(void **state)
@@ -429,6 +459,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_same, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_order, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_best, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_slower, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_allocations, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_failing, scratch_setup, scratch_teardown),
