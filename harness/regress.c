@@ -97,9 +97,9 @@ enum {
 
 static const struct options_known known[] = {
 	[REPETITIONS] = {"--repetitions", "N", "how often each point is measured with each build, 2 to 1000; default: 10"},
-	[BEST_OF] = {"--best-of", "N", "a sample is the fastest of so many windows, in turn with the other build's, 1 to 100: "
-	             "other load\n"
-		"only makes slower, and the fastest had least of it; default: 1"},
+	[BEST_OF] = {"--best-of", "N",
+		"a sample is the fastest of so many windows, in turn with the other build's, 1 to 100:\n"
+		"other load only makes slower, and the fastest had least of it; default: 1"},
 	[THRESHOLD] = {"--threshold", "PERCENT", "slower by more than this fails, 0 to 1000; default: 10"},
 	[ALLOCATIONS] = {"--allocations", "NUMBER",
 		"more allocations per operation than so many more fail, 0 to 1000 (and bytes: that share\n"
@@ -357,6 +357,8 @@ static bool only_stored(struct request *request, const char *why)
 {
 	if (request->kept.points == 0)
 		return fail(request, "%s", why);
+	if (request->best_of > 1) /* the fastest of several against single ones would always be faster */
+		return fail(request, "--best-of wants a baseline that runs again, and %.400s", why);
 	fprintf(stderr, "capacitor regress: THE BASELINE DOES NOT RUN AGAIN: %s.\n"
 	        "capacitor regress: Its stored samples are compared with; what the machine did since then counts, too.\n", why);
 	return true;

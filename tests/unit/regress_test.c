@@ -330,6 +330,8 @@ static void test_stored(void **state)
 	assert_int_equal(lines_of("calls", "newer bench --impl rcu --threads 2 --mix 95:4:1 --seconds 0.05 --warmup 0.01 "
 	                          "--repetitions 1 --seed 1 "), 1);
 	assert_int_equal(lines_of("calls", "newer"), 10);
+	assert_int_equal(REGRESSED(base, "--new-program", slow, "--best-of", "2", "--out", scratch_path("best")), COMMAND_FAIL);
+	assert_true(said("stderr", "--best-of wants a baseline that runs again"));
 	assert_int_equal(REGRESSED(base, "--new-program", slow, "--out", scratch_path("slow")), COMMAND_FAIL);
 	assert_true(said("slow/verdict.txt", "SLOWER"));
 	assert_int_equal(REGRESSED(base, "--stored", "--seconds", "20ms", "--new-program", sound, "--out", scratch_path("given")),
