@@ -57,7 +57,7 @@ C_FLAGS   = -std=c11 -D_GNU_SOURCE $(FLAGS) $(WARNINGS_C) $(CFLAGS)
 CXX_FLAGS = -std=c++17 -D_GNU_SOURCE $(FLAGS) $(WARNINGS) $(CXXFLAGS)
 
 LIBRARY_PACKAGES := liburcu-memb liburcu-cds ck libsodium libxxhash
-PROGRAM_PACKAGES := benchmark jansson hwloc libzstd liblzma zlib libdw msgpack libprotobuf-c
+PROGRAM_PACKAGES := benchmark jansson hwloc libzstd liblzma zlib libdw
 LIBRARY_LIBS  = $(shell pkg-config --libs $(LIBRARY_PACKAGES))
 PROGRAM_LIBS  = $(shell pkg-config --libs $(PROGRAM_PACKAGES)) -lm
 TEST_LIBS     = -lcmocka
@@ -67,7 +67,7 @@ TEST_LIBS     = -lcmocka
 IMPLEMENTATIONS := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard impl/*/*.c)))))
 COMMON_SOURCES  := $(wildcard common/*.c)
 IMPL_SOURCES    := $(wildcard impl/*/*.c)
-HARNESS_SOURCES := $(wildcard harness/*.c harness/codec/*.c) harness/codec/record.pb-c.c
+HARNESS_SOURCES := $(wildcard harness/*.c)
 HARNESS_CXX     := $(wildcard harness/*.cc)
 TEST_PROGRAMS   := $(wildcard tests/*/*_test.c)
 TEST_PARTS      := $(filter-out $(TEST_PROGRAMS) tests/check/main.c tests/fuzz/%,$(wildcard tests/*/*.c))
@@ -191,16 +191,6 @@ $(BUILD)/%.c.o: %.c | $(BUILD)/build_info.h
 $(BUILD)/%.cc.o: %.cc | $(BUILD)/build_info.h
 	@mkdir -p $(@D)
 	$(CXX) $(CXX_FLAGS) -MMD -MP -c -o $@ $<
-
-# The Protocol Buffers of the codec suite.
-PROTOCOL := $(BUILD)/harness/codec/record.pb-c
-$(PROTOCOL).c: harness/codec/record.proto | $(BUILD)/packages
-	@mkdir -p $(@D)
-	@protoc-c -I$(<D) --c_out=$(@D) $<
-$(PROTOCOL).h: $(PROTOCOL).c ;
-$(PROTOCOL).c.o: $(PROTOCOL).c
-	$(CC) $(C_FLAGS) -w -I$(@D) -MMD -MP -c -o $@ $<
-$(BUILD)/harness/codec/protobuf.c.o: $(PROTOCOL).h
 
 $(BUILD)/table.c.o: $(BUILD)/table.c
 	$(CC) $(C_FLAGS) -MMD -MP -c -o $@ $<

@@ -54,7 +54,7 @@ static bool has_column(const struct table *table, const char *column)
 /* Its columns are those of measured points. */
 static bool is_of_codecs(const struct table *table)
 {
-	return table->rows > 0 && has_column(table, "codec_share") && strcmp(table_cell(table, 0, "codec"), "-") != 0;
+	return table->rows > 0 && has_column(table, "codec_share_percent") && strcmp(table_cell(table, 0, "codec"), "-") != 0;
 }
 
 static bool find_kind(const struct table *table, enum evidence_kind *kind)

@@ -85,10 +85,6 @@ static const struct metric_row table[METRICS] = {
 	[METRIC_TABLE_REBUILDS] = {"table_rebuilds", "1", "tables allocated in the window to grow or to clean up"},
 	[METRIC_BUSY_PER_OP] = {"busy_per_op", "1",
 		"calls refused because memory could not be reclaimed in time, per operation"},
-	[METRIC_ENCODED_BYTES] = {"encoded_bytes", "bytes", "bytes of an encoded record, on average (codec)"},
-	[METRIC_CODEC_SHARE] = {"codec_share", "1",
-		"of the time of an operation that encodes or decodes besides, the part that the same operation without takes less "
-		"(codec)"},
 	[METRIC_NULL_NS_PER_OP] = {"null_ns_per_op", "ns",
 		"ns_per_op of the same stream against the implementation null: what the harness itself costs; "
 		"not subtracted"},
@@ -138,8 +134,6 @@ static const unsigned char better[METRICS] = {
 	[METRIC_FAIRNESS] = METRIC_BETTER_HIGHER,
 	[METRIC_TABLE_REBUILDS] = METRIC_BETTER_LOWER,
 	[METRIC_BUSY_PER_OP] = METRIC_BETTER_LOWER,
-	[METRIC_ENCODED_BYTES] = METRIC_BETTER_LOWER,
-	[METRIC_CODEC_SHARE] = METRIC_BETTER_LOWER,
 	[METRIC_NULL_NS_PER_OP] = METRIC_BETTER_LOWER,
 };
 

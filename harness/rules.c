@@ -713,7 +713,7 @@ static void find_policy_misses(const struct rule *rule, const struct evidence *e
 static void find_codec(const struct rule *rule, const struct evidence *evidence, struct findings *findings)
 {
 	FOR_EACH(row, EVIDENCE_CODEC) {
-		double share = row_or(row, "codec_share", 0);
+		double share = row_or(row, "codec_share_percent", 0) / 100;
 		struct finding *finding;
 
 		if (share < rule->bound)

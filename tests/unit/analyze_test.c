@@ -77,7 +77,7 @@ static const char *const allocations[][2] = {
 };
 static const char *const codec[][2] = {
 	{"codec", "json"}, {"record", "medium"}, {"operation", "get_decode"}, {"repetitions", "10"}, {"ns_per_op", "1000"},
-	{"ns_per_op_low", "="}, {"ns_per_op_high", "="}, {"codec_share", "0.1"}, {"impl", "sharded"}, {NULL, NULL},
+	{"ns_per_op_low", "="}, {"ns_per_op_high", "="}, {"codec_share_percent", "10"}, {"impl", "sharded"}, {NULL, NULL},
 };
 
 /* A file of a case: its columns, and rows that say what differs from them: "threads=4 ns_per_op=200". */
@@ -180,7 +180,7 @@ static const struct {
 	 {{"x.summary.tsv", point, {"policy=fifo hit_ratio=0.6", "hit_ratio=0.7"}}},
 	 {{"x.summary.tsv", point, {"policy=fifo", ""}}}},
 	{"codec", "80 % are the codec's",
-	 {{"x.summary.tsv", codec, {"codec_share=0.8"}}}, {{"x.summary.tsv", codec, {""}}}},
+	 {{"x.summary.tsv", codec, {"codec_share_percent=80"}}}, {{"x.summary.tsv", codec, {""}}}},
 	{"hot-function", "crypto_shorthash",
 	 {{"rcu.cpu.tsv", cpu, {"", "function=crypto_shorthash self_percent=45"}}}, {{"rcu.cpu.tsv", cpu, {""}}}},
 	{"off-cpu", "lll_lock_wait, called by lock_shard at rcu.c:7",
