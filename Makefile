@@ -57,7 +57,7 @@ C_FLAGS   = -std=c11 -D_GNU_SOURCE $(FLAGS) $(WARNINGS_C) $(CFLAGS)
 CXX_FLAGS = -std=c++17 -D_GNU_SOURCE $(FLAGS) $(WARNINGS) $(CXXFLAGS)
 
 LIBRARY_PACKAGES := liburcu-memb liburcu-cds ck libsodium libxxhash
-PROGRAM_PACKAGES := benchmark jansson hwloc libzstd liblzma zlib libdw
+PROGRAM_PACKAGES := benchmark jansson hwloc libzstd liblzma zlib libdw msgpack libprotobuf-c
 LIBRARY_LIBS  = $(shell pkg-config --libs $(LIBRARY_PACKAGES))
 PROGRAM_LIBS  = $(shell pkg-config --libs $(PROGRAM_PACKAGES)) -lm
 TEST_LIBS     = -lcmocka
@@ -74,7 +74,7 @@ TEST_PARTS      := $(filter-out $(TEST_PROGRAMS) tests/check/main.c tests/fuzz/%
 
 object = $(patsubst %,$(BUILD)/%.o,$(1))
 LIBRARY_OBJECTS := $(call object,$(COMMON_SOURCES) $(IMPL_SOURCES) table.c)
-HARNESS_OBJECTS := $(call object,$(HARNESS_SOURCES) $(HARNESS_CXX))
+HARNESS_OBJECTS := $(call object,$(HARNESS_SOURCES) $(HARNESS_CXX) harness/codec_record.pb-c.c)
 TESTS           := $(patsubst %.c,$(BUILD)/%,$(TEST_PROGRAMS))
 
 # Counts lines and branches of the library; the tests of common/ bring its headers' with them. Without asserts, whose other
@@ -191,6 +191,14 @@ $(BUILD)/%.c.o: %.c | $(BUILD)/build_info.h
 $(BUILD)/%.cc.o: %.cc | $(BUILD)/build_info.h
 	@mkdir -p $(@D)
 	$(CXX) $(CXX_FLAGS) -MMD -MP -c -o $@ $<
+
+# The record of `capacitor codec` in Protocol Buffers.
+$(BUILD)/harness/%.pb-c.c $(BUILD)/harness/%.pb-c.h &: harness/%.proto | $(BUILD)/packages
+	@mkdir -p $(@D)
+	protoc-c --c_out=$(@D) --proto_path=$(<D) $<
+$(BUILD)/harness/%.pb-c.c.o: $(BUILD)/harness/%.pb-c.c
+	$(CC) $(C_FLAGS) -w -c -o $@ $<
+$(BUILD)/harness/codec_protobuf.c.o: | $(BUILD)/harness/codec_record.pb-c.h
 
 $(BUILD)/table.c.o: $(BUILD)/table.c
 	$(CC) $(C_FLAGS) -MMD -MP -c -o $@ $<

@@ -162,7 +162,7 @@ private:
 
 // The metrics that a line on the console has room for.
 const char *const console_metrics[] = {"ops_per_s", "hit_ratio", "latency_p99_ns", "allocations_per_op",
-                                       "null_ns_per_op"};
+                                       "encoded_bytes", "codec_share_percent", "null_ns_per_op"};
 
 enum class Format { console, json, csv };
 

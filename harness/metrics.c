@@ -88,6 +88,10 @@ static const struct metric_row table[METRICS] = {
 	[METRIC_NULL_NS_PER_OP] = {"null_ns_per_op", "ns",
 		"ns_per_op of the same stream against the implementation null: what the harness itself costs; "
 		"not subtracted"},
+	[METRIC_ENCODED_BYTES] = {"encoded_bytes", "bytes", "mean bytes of an encoded record (codec)"},
+	[METRIC_CODEC_SHARE_PERCENT] = {"codec_share_percent", "%",
+		"of the time of an operation on the cache with its encoding or decoding, the part that is not the cache's: "
+		"1 - the operation alone / the whole, both measured in turn (codec); noise may make it negative"},
 	[METRIC_WINDOW_S] = {"window_s", "s", "length of the window in which all threads ran and counted"},
 	[METRIC_OPERATIONS] = {"operations", "1", "operations of all threads in the window"},
 	[METRIC_OVERSUBSCRIBED] = {"oversubscribed", "1",

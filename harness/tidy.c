@@ -12,7 +12,7 @@
 
 const char *const tidy_parameters[] = {
 	"suite", "impl", "policy", "counters", "hash", "threads", "keys", "key_bytes", "value_bytes", "mix", "skew",
-	"capacity_bytes", "trace", "partition", NULL,
+	"capacity_bytes", "trace", "partition", "codec", "record", "operation", NULL,
 };
 
 bool tidy_parameter(const char *name, const char *parameter, char *value, size_t value_bytes)

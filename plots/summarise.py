@@ -18,7 +18,7 @@ from scipy.stats import binom
 from scipy.stats import variation as scipy_variation
 
 PARAMETERS = ["experiment", "suite", "impl", "policy", "counters", "hash", "threads", "keys", "key_bytes", "value_bytes", "mix",
-              "skew", "capacity_bytes", "trace", "partition"]
+              "skew", "capacity_bytes", "trace", "partition", "codec", "record", "operation"]
 CONFIDENCE = 0.95
 VARIED = ["ns_per_op"]  # metrics whose coefficient of variation is told
 
