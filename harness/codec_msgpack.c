@@ -5,10 +5,11 @@
  * A record is an array of its members in order, as msgpack-c's own MSGPACK_DEFINE lays out structs: a map would repeat the
  * names of the members in every value. Absent members are nil.
  * Encoding packs into one msgpack_sbuffer that is cleared, not freed, between records: it stops allocating once it is large
- * enough. Decoding is msgpack_unpack into one msgpack_zone that is cleared between records. msgpack_unpack_next, which the
- * headers prefer, makes and frees a zone each time: measured beside, it took longer for small records and allocated
- * twice per record more. The objects of the zone point into the input for texts; as the record must outlive the input,
- * those are copied, all into one arena. The C interface has no way to skip members: a field unpacks all, but copies nothing.
+ * enough. Decoding is msgpack_unpack_next with one msgpack_unpacked: it makes a zone for each record, of which it frees the last;
+ * two allocations for a small one. (msgpack_unpack takes a zone that can be cleared and used again, and then allocates nothing; but
+ * the header calls it obsolete, and measured beside it was no faster.) The objects of the zone point into the input for texts; as the
+ * record must outlive the input, those are copied, all into one arena. The C interface has no way to skip members: a field unpacks
+ * all, but copies nothing.
  *
  * Beware: msgpack-c believes an array's length. Five damaged bytes can ask for 2^32 objects, for which it takes memory (96 GiB)
  * before it looks whether there is so much input, and its C interface has no limit to set. malloc refuses, or hands out pages that
@@ -22,12 +23,11 @@
 #define MEMBERS      14
 #define STOCK        2
 #define ITEM_MEMBERS 4
-#define ZONE_BYTES   ((size_t)256 << 10) /* of a chunk; one always stays, and is only touched as far as it is used */
 
 struct state {
 	msgpack_sbuffer buffer;
 	msgpack_packer packer;
-	msgpack_zone zone;
+	msgpack_unpacked unpacked;
 	struct arena arena;
 };
 
@@ -37,10 +37,7 @@ static void *open_state(void)
 
 	if (!state)
 		return NULL;
-	if (!msgpack_zone_init(&state->zone, ZONE_BYTES)) {
-		free(state);
-		return NULL;
-	}
+	msgpack_unpacked_init(&state->unpacked);
 	msgpack_sbuffer_init(&state->buffer);
 	msgpack_packer_init(&state->packer, &state->buffer, msgpack_sbuffer_write);
 	return state;
@@ -53,7 +50,7 @@ static void close_state(void *opaque)
 	if (!state)
 		return;
 	msgpack_sbuffer_destroy(&state->buffer);
-	msgpack_zone_destroy(&state->zone);
+	msgpack_unpacked_destroy(&state->unpacked);
 	arena_free(&state->arena);
 	free(state);
 }
@@ -127,13 +124,11 @@ static const msgpack_object *members_of(const msgpack_object *object, uint32_t c
 /* The members of the record in the input; NULL: it is no record. */
 static const msgpack_object *unpack(struct state *state, const void *data, size_t bytes)
 {
-	msgpack_object root;
 	size_t at = 0;
 
-	msgpack_zone_clear(&state->zone);
-	if (msgpack_unpack(data, bytes, &at, &state->zone, &root) != MSGPACK_UNPACK_SUCCESS)
+	if (msgpack_unpack_next(&state->unpacked, data, bytes, &at) != MSGPACK_UNPACK_SUCCESS || at != bytes)
 		return NULL; /* also with more bytes behind it */
-	return members_of(&root, MEMBERS);
+	return members_of(&state->unpacked.data, MEMBERS);
 }
 
 static bool read_integer(const msgpack_object *object, int64_t *value)
@@ -240,7 +235,7 @@ const struct codec codec_msgpack = {
 	.library = "msgpack-c",
 	.version = msgpack_version,
 	.format = "MessagePack, members by position",
-	.use = "a packer on one sbuffer; unpacked into one zone, texts copied; a field wants all unpacked, but no copies",
+	.use = "a packer on one sbuffer; msgpack_unpack_next, texts copied; a field wants all unpacked, but no copies",
 	.open = open_state,
 	.close = close_state,
 	.encode = encode,

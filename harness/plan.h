@@ -3,7 +3,8 @@
  * What an experiment is, read from experiments/<slug>/experiment.json, and the steps that it comes down to on this machine.
  *
  *   title, hypothesis, expected   texts for the report
- *   command                       "bench", "replay", "simulate": the subcommand that measures a point; "coherence" sweeps by itself
+ *   command                       "bench", "replay", "codec", "simulate": the subcommand that measures a point; "coherence"
+ *                                 sweeps by itself
  *   options                       its options; a value is a list to sweep, as on the command line
  *   tiers                         tiny, smoke, laptop, full: options that differ, and `repetitions`
  *   figures                       {script, caption}: gnuplot files under plots/, what the figure shows; of coherence's other

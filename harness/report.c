@@ -359,20 +359,36 @@ static void write_median(FILE *out, const struct table *table, size_t row, const
 }
 
 static const char *const shown[] = {"ops_per_s", "ns_per_op", "latency_p99_ns", "hit_ratio", "allocations_per_op",
-                                    "lock_waits_per_op", "bytes_per_entry", "null_ns_per_op"};
+                                    "lock_waits_per_op", "bytes_per_entry", "encoded_bytes", "codec_share_percent",
+                                    "null_ns_per_op"};
 #define SHOWN (sizeof shown / sizeof shown[0])
+
+/* Has any point a number? Why none has is told below the table. */
+static bool measured(const struct table *table, const char *metric)
+{
+	double number;
+
+	for (size_t row = 0; row < table->rows; row++)
+		if (table_number(table, row, metric, &number))
+			return true;
+	return false;
+}
 
 static void write_points(FILE *out, const struct table *table)
 {
-	const char *columns[32];
-	size_t parameters = varying(table, columns);
+	const char *columns[32], *metrics[SHOWN];
+	size_t parameters = varying(table, columns), count = 0;
+
+	for (size_t i = 0; i < SHOWN; i++)
+		if (measured(table, shown[i]))
+			metrics[count++] = shown[i];
 
 	fprintf(out, "<details><summary>All %zu points: medians [intervals]</summary><div class=\"wide\"><table><tr>",
 	        table->rows);
 	for (size_t i = 0; i < parameters; i++)
 		fprintf(out, "<th class=\"t\">%s</th>", columns[i]);
-	for (size_t i = 0; i < SHOWN; i++)
-		fprintf(out, "<th>%s</th>", shown[i]);
+	for (size_t i = 0; i < count; i++)
+		fprintf(out, "<th>%s</th>", metrics[i]);
 	fputs("<th class=\"t\">steady</th></tr>\n", out);
 	for (size_t row = 0; row < table->rows; row++) {
 		char verdict[STEADY_BYTES];
@@ -384,8 +400,8 @@ static void write_points(FILE *out, const struct table *table)
 			html_escaped(out, table_cell(table, row, columns[i]));
 			fputs("</td>", out);
 		}
-		for (size_t i = 0; i < SHOWN; i++)
-			write_median(out, table, row, shown[i]);
+		for (size_t i = 0; i < count; i++)
+			write_median(out, table, row, metrics[i]);
 		fprintf(out, "<td class=\"t%s\">", steady ? "" : " missed");
 		html_escaped(out, verdict);
 		fputs("</td></tr>\n", out);

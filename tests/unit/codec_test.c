@@ -22,6 +22,13 @@
 #include "harness/tidy.h"
 #include "tests/unit/scratch.h"
 
+/* msgpack-c believes lengths and asks malloc for them: which is to say no, as it does elsewhere, not to end the test. */
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "allocator_may_return_null=1:max_allocation_size_mb=64";
+}
+
 /* A record by hand; its lists have one member each where they are not empty. */
 static struct record_text text(const char *bytes)
 {
@@ -478,16 +485,20 @@ static void test_points(void **unused)
 		}
 }
 
-/* `capacitor codec` with these arguments, in a process of its own. */
-static int codec(const char *arguments)
+/* `capacitor codec` with these arguments, and --out where there is a path, in a process of its own. */
+static int codec(const char *arguments, const char *out)
 {
 	char copy[512], *rest = copy;
 	const char *argv[32] = {"codec"};
 	int argc = 1;
 
 	snprintf(copy, sizeof(copy), "%s", arguments);
-	while (rest && argc < 31)
+	while (rest && argc < 29)
 		argv[argc++] = strsep(&rest, " ");
+	if (out) {
+		argv[argc++] = "--out";
+		argv[argc++] = out;
+	}
 	return scratch_run(codec_command, argv);
 }
 
@@ -501,27 +512,26 @@ static void test_wrong_options(void **unused)
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		if (codec(wrong[i]) != COMMAND_USAGE)
+		if (codec(wrong[i], NULL) != COMMAND_USAGE)
 			fail_msg("accepted: %s", wrong[i]);
-	assert_int_equal(codec("--seconds 10ms --operation field --codec flat --record small --repetitions 1 "
-	                       "--out /nowhere/there/is.json"), COMMAND_USAGE);
-	assert_int_equal(codec("--help"), COMMAND_OK);
-	assert_int_equal(codec("--list"), COMMAND_OK);
+	assert_int_equal(codec("--seconds 10ms --operation field --codec flat --record small --repetitions 1",
+	                       "/nowhere/there/is.json"), COMMAND_USAGE);
+	assert_int_equal(codec("--help", NULL), COMMAND_OK);
+	assert_int_equal(codec("--list", NULL), COMMAND_OK);
 }
 
 /* What the command writes can be made a table, with a column for each of its parameters. */
 static void test_json_and_table(void **unused)
 {
 	const char *path = scratch_path("codec.json");
-	char options[512], value[64], *text_of_table = NULL;
+	char value[64], *text_of_table = NULL;
 	size_t failed = 0, length;
 	json_t *document;
 	FILE *table;
 
 	(void)unused;
-	snprintf(options, sizeof(options), "--seconds 10ms --warmup 0 --repetitions 2 --record small --items 3 --codec flat,json "
-	         "--operation get+decode --keys 16 --out %.300s", path);
-	assert_int_equal(codec(options), COMMAND_OK);
+	assert_int_equal(codec("--seconds 10ms --warmup 0 --repetitions 2 --record small --items 3 --codec flat,json "
+	                       "--operation get+decode --keys 16", path), COMMAND_OK);
 	document = json_load_file(path, 0, NULL);
 	assert_non_null(document);
 	assert_int_equal(json_array_size(json_object_get(document, "benchmarks")), 2 * 2 * 2);

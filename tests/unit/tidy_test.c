@@ -78,7 +78,7 @@ static void test_columns(void **state)
 {
 	static const char *const first[] = {"experiment", "repetition", "suite", "impl", "policy", "counters", "hash",
 	                                    "threads", "keys", "key_bytes", "value_bytes", "mix", "skew",
-	                                    "capacity_bytes", "trace", "partition"};
+	                                    "capacity_bytes", "trace", "partition", "codec", "record", "operation"};
 	size_t parameters = sizeof(first) / sizeof(first[0]), failed;
 	struct table table;
 	bool fine;
