@@ -3,10 +3,11 @@
  * What a codec is: a row of a table. Each uses its library as the library's documentation says is fast, and says in its file
  * what was chosen, and why.
  *
- * The same rules for all, so that they can be compared: encoding begins with a struct record and ends with bytes in a row, ready to be
- * set. Decoding begins with bytes and ends with a struct record in which every member is filled and which no longer
- * needs the bytes: those of a pinned value end with the pin. Where a library makes copies of texts, the record may point into them;
- * where it points into the input, the codec copies. What one call left in memory is the next call's to use again or to free.
+ * The same rules for all, so that they can be compared: encoding begins with a struct record and ends with bytes in a row,
+ * ready to be set. Decoding begins with bytes and ends with a struct record in which every member is filled and which no
+ * longer needs the bytes: those of a pinned value end with the pin. Where a library makes copies of texts, the record may
+ * point into them; where it points into the input, the codec copies. What one call left in memory is the next call's to
+ * use again or to free.
  */
 #ifndef HARNESS_CODEC_H
 #define HARNESS_CODEC_H

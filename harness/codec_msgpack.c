@@ -5,15 +5,15 @@
  * A record is an array of its members in order, as msgpack-c's own MSGPACK_DEFINE lays out structs: a map would repeat the
  * names of the members in every value. Absent members are nil.
  * Encoding packs into one msgpack_sbuffer that is cleared, not freed, between records: it stops allocating once it is large
- * enough. Decoding is msgpack_unpack_next with one msgpack_unpacked: it makes a zone for each record, of which it frees the last;
- * two allocations for a small one. (msgpack_unpack takes a zone that can be cleared and used again, and then allocates nothing; but
- * the header calls it obsolete, and measured beside it was no faster.) The objects of the zone point into the input for texts; as the
- * record must outlive the input, those are copied, all into one arena. The C interface has no way to skip members: a field unpacks
- * all, but copies nothing.
+ * enough. Decoding is msgpack_unpack_next with one msgpack_unpacked: it makes a zone for each record, of which it frees the
+ * last; two allocations for a small one. (msgpack_unpack takes a zone that can be cleared and used again, and then allocates
+ * nothing; but the header calls it obsolete, and measured beside it was no faster.) The objects of the zone point into the
+ * input for texts; as the record must outlive the input, those are copied, all into one arena. The C interface has no way to
+ * skip members: a field unpacks all, but copies nothing.
  *
- * Beware: msgpack-c believes an array's length. Five damaged bytes can ask for 2^32 objects, for which it takes memory (96 GiB)
- * before it looks whether there is so much input, and its C interface has no limit to set. malloc refuses, or hands out pages that
- * nobody touches before the end of the input is found: slow, but no crash. Do not feed it what strangers wrote.
+ * Beware: msgpack-c believes an array's length. Five damaged bytes can ask for 2^32 objects, for which it takes memory
+ * (96 GiB) before it looks whether there is so much input, and its C interface has no limit to set. malloc refuses, or hands
+ * out pages that nobody touches before the end of the input is found: slow, but no crash. Do not feed it what strangers wrote.
  */
 #include <msgpack.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
  * list of texts, a list of small records, and two members that may be absent. All codecs have this one struct to encode
  * and to fill.
  *
- * Bounds of the model, which are those of the formats: integers are of 64 bits with sign, because JSON's integers in jansson are. A text
- * is UTF-8 without a byte 0 inside, because protobuf-c's strings end there, and has one behind it.
+ * Bounds of the model, which are those of the formats: integers are of 64 bits with sign, because JSON's integers in jansson
+ * are. A text is UTF-8 without a byte 0 inside, because protobuf-c's strings end there, and has one behind it.
  */
 #ifndef HARNESS_CODEC_RECORD_H
 #define HARNESS_CODEC_RECORD_H
