@@ -193,7 +193,7 @@ $(BUILD)/%.cc.o: %.cc | $(BUILD)/build_info.h
 	$(CXX) $(CXX_FLAGS) -MMD -MP -c -o $@ $<
 
 # The record of `capacitor codec` in Protocol Buffers.
-$(BUILD)/harness/%.pb-c.c $(BUILD)/harness/%.pb-c.h &: harness/%.proto | $(BUILD)/packages
+$(BUILD)/harness/%.pb-c.c $(BUILD)/harness/%.pb-c.h: harness/%.proto | $(BUILD)/packages
 	@mkdir -p $(@D)
 	protoc-c --c_out=$(@D) --proto_path=$(<D) $<
 $(BUILD)/harness/%.pb-c.c.o: $(BUILD)/harness/%.pb-c.c

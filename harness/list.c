@@ -11,22 +11,23 @@
 #include <string.h>
 
 #include "capacitor/cache.h"
+#include "harness/codec.h"
 #include "harness/commands.h"
 #include "harness/metrics.h"
 #include "harness/options.h"
 #include "harness/trace.h"
 
 static const char *const topics[] = {"implementations", "policies", "counters", "hashes", "metrics",
-                                     "statistics", "trace_formats", NULL};
+                                     "statistics", "codecs", "trace_formats", NULL};
 
 static const char help[] =
 	"usage: capacitor list [--json] [TOPIC...]\n"
 	"\n"
 	"Lists implementations (what they are and are for, how they reclaim memory, the progress of each operation,\n"
 	"what they lack), eviction policies, counter layouts, hashes, metrics with their units and meaning, the\n"
-	"caches' own statistics, and formats of traces.\n"
+	"caches' own statistics, codecs with their libraries, and formats of traces.\n"
 	"\n"
-	"  TOPIC    implementations, policies, counters, hashes, metrics, statistics, trace_formats; default: all\n"
+	"  TOPIC    implementations, policies, counters, hashes, metrics, statistics, codecs, trace_formats; default: all\n"
 	"  --json   as JSON\n"
 	"  --help   this text\n";
 
@@ -136,6 +137,18 @@ static json_t *statistics_json(void)
 	return array;
 }
 
+static json_t *codecs_json(void)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; codecs[i]; i++)
+		json_array_append_new(array, json_pack("{s:s, s:o, s:s, s:s}", "name", codecs[i]->name, "meaning",
+		                                       json_sprintf("%s: %s %s", codecs[i]->format, codecs[i]->library,
+		                                                    codecs[i]->version()),
+		                                       "library", codecs[i]->library, "version", codecs[i]->version()));
+	return array;
+}
+
 static json_t *topic_json(const char *topic)
 {
 	if (strcmp(topic, "implementations") == 0)
@@ -150,6 +163,8 @@ static json_t *topic_json(const char *topic)
 		return metrics_json();
 	if (strcmp(topic, "statistics") == 0)
 		return statistics_json();
+	if (strcmp(topic, "codecs") == 0)
+		return codecs_json();
 	return names_json(trace_formats, NULL);
 }
 

@@ -16,15 +16,16 @@ set style fill solid 0.75 border lc "#444444"
 cache_ns(row) = strcol("codec_share_percent")[1:1] ne "u" ? column("ns_per_op") * (1 - column("codec_share_percent") / 100) \
               : strstrt("get pin set", strcol("operation")) ? column("ns_per_op") : NaN
 stats data using (in_panel(0) ? column("ns_per_op_low") : NaN) nooutput
-floor = 10 ** floor(log10(STATS_min))
-set yrange [floor:*]
+bottom = 10 ** floor(log10(STATS_min))
+stats data using (in_panel(0) ? column("ns_per_op_high") : NaN) nooutput
+set yrange [bottom:10 ** ceil(log10(STATS_max))]
 set key maxrows 2
 do for [format in "svg pdf"] {
 	eval value(format)
 	plot for [i = 1:words(series)] data using (place(name(i), i)):(column("ns_per_op")):(width) with boxes fc rgb colour_of(i) title name(i), \
 		for [i = 1:words(series)] data using (place(name(i), i)):(cache_ns(0)):(width * 0.5) with boxes fs solid 1 noborder fc rgb "#BBBBBB" \
 			title (i == 1 ? "of it, the cache alone" : ""), \
-		for [i = 1:words(series)] data using (place(name(i), i)):(column("ns_per_op")):(column("ns_per_op_low")):(column("ns_per_op_high")) \
-			with yerrorbars lc rgb "#000000" pt 0 ps 0 lw 1 notitle
+		for [i = 1:words(series)] data using (place(name(i), i)):(column("ns_per_op_low")):(0):(column("ns_per_op_high") - column("ns_per_op_low")) \
+			with vectors nohead lc rgb "#000000" lw 1.4 notitle
 }
 set output
