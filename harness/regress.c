@@ -135,7 +135,7 @@ static void print_help(void)
 	puts("\nIt fails when a point is slower by more than the threshold with p below alpha, allocates more per operation, or\n"
 	     "when an operation has more coherence misses than in the commit's coherence/baseline.tsv.\n"
 	     "verdict.tsv has the columns what (speed, allocations, coherence), point, metric, base, new, change_percent,\n"
-	     "low_percent, high_percent, p_holm, limit, verdict.\n"
+	     "low_percent, high_percent, p_holm, limit, verdict. `undecided`: too noisy to rule out more than the threshold.\n"
 	     "\n"
 	     "Exit status: 0 nothing got worse; 1 something did, or a run failed; 2 when an argument was wrong.");
 }
@@ -672,6 +672,7 @@ static bool measure_all(struct request *request)
 struct judgement {
 	FILE *table, *text;
 	size_t slower, allocating, missing, judged;
+	size_t undecided; /* points at which more than the threshold cannot be ruled out */
 };
 
 static void write_real(FILE *out, double value)
@@ -705,8 +706,11 @@ static void judge_speed(struct judgement *judgement, const struct request *reque
 	bool sure = !result->unavailable && result->p_holm < request->alpha;
 	bool slower = sure && result->change > request->threshold;
 
+	bool undecided = !sure && !result->unavailable && !(result->high <= request->threshold);
+
 	judgement->judged += !result->unavailable;
-	write_verdict(judgement->table, result, request->threshold, slower ? "slower" : !sure ? "~" :
+	judgement->undecided += undecided;
+	write_verdict(judgement->table, result, request->threshold, slower ? "slower" : undecided ? "undecided" : !sure ? "~" :
 	              result->change > 0 ? "slower within the limit" : "faster");
 	if (!slower)
 		return;
@@ -759,6 +763,11 @@ static void judge(struct judgement *judgement, const struct request *request, co
 	        judgement->slower + judgement->allocating + judgement->missing > 0 ? "WORSE" : "no worse", judgement->judged,
 	        judgement->judged == 1 ? "" : "s", judgement->slower, request->threshold, request->alpha, judgement->allocating,
 		judgement->missing);
+	if (judgement->undecided > 0)
+		fprintf(judgement->text, "undecided: at %zu of these the interval reaches beyond %g %%: the machine is too noisy "
+		        "for so few "
+		        "samples (--best-of 3, more --repetitions, longer --seconds, less other load)\n", judgement->undecided,
+		        request->threshold);
 	if (!request->interleaved)
 		fputs("The baseline's samples are stored ones: what the machine did since then counts, too.\n", judgement->text);
 }

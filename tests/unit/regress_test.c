@@ -176,6 +176,11 @@ static void test_best(void **state)
 			assert_string_equal(table_cell(&table, row, "n_base"), "10");
 	table_free(&table);
 	assert_int_equal(REGRESSED("--base-program", base, "--new-program", base, GRID, "--best-of", "0"), COMMAND_USAGE);
+	/* With a window each, the noise is too much to say anything, which is said. */
+	assert_int_equal(REGRESSED("--base-program", base, "--new-program", base, GRID, "--out", scratch_path("noisy")),
+	                 COMMAND_OK);
+	assert_true(said("noisy/verdict.txt", "undecided: at "));
+	assert_true(said("noisy/verdict.tsv", "\tundecided\n"));
 }
 
 static void test_slower(void **state)
@@ -194,6 +199,7 @@ static void test_slower(void **state)
 			assert_string_equal(table_cell(&table, row, "verdict"), strstr(table_cell(&table, row, "point"),
 			                                                               "impl=rcu") ? "slower" : "~");
 	table_free(&table);
+	assert_false(said("out/verdict.txt", "undecided"));
 	/* The other way round it is faster; and below a higher threshold no failure. */
 	assert_int_equal(REGRESSED("--base-program", new, "--new-program", base, GRID, "--out", scratch_path("back")), COMMAND_OK);
 	assert_int_equal(REGRESSED("--base-program", base, "--new-program", new, GRID, "--threshold", "20", "--out",
