@@ -758,15 +758,14 @@ static void judge(struct judgement *judgement, const struct request *request, co
 		                                       &comparable);
 	else
 		fputs("coherence: unavailable: the baseline's commit is not known, or programs were given\n", judgement->text);
-	fprintf(judgement->text, "%s: %zu point%s: %zu slower by more than %g %% (p < %g), %zu allocate more, %zu operations miss "
-	        "more often\n",
+	fprintf(judgement->text, "%s: %zu point%s: %zu slower by more than %g %% (p < %g), %zu allocate more, %zu operations "
+	        "miss more often\n",
 	        judgement->slower + judgement->allocating + judgement->missing > 0 ? "WORSE" : "no worse", judgement->judged,
 	        judgement->judged == 1 ? "" : "s", judgement->slower, request->threshold, request->alpha, judgement->allocating,
-		judgement->missing);
+	        judgement->missing);
 	if (judgement->undecided > 0)
-		fprintf(judgement->text, "undecided: at %zu of these the interval reaches beyond %g %%: the machine is too noisy "
-		        "for so few "
-		        "samples (--best-of 3, more --repetitions, longer --seconds, less other load)\n", judgement->undecided,
+		fprintf(judgement->text, "undecided: at %zu of these the interval reaches beyond %g %%: the machine is too noisy for "
+		        "so few samples (--best-of 3, more --repetitions, longer --seconds, less other load)\n", judgement->undecided,
 		        request->threshold);
 	if (!request->interleaved)
 		fputs("The baseline's samples are stored ones: what the machine did since then counts, too.\n", judgement->text);
