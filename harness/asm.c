@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +24,7 @@
 #include "harness/commands.h"
 #include "harness/debuginfo.h"
 #include "harness/options.h"
+#include "harness/program.h"
 #include "harness/point.h"
 
 #define PROGRAM      "/proc/self/exe"
@@ -731,31 +731,24 @@ static bool sample(struct request *request, char path[PATH_BYTES])
 {
 	char seconds[32], policy[64], size[32];
 	struct stat status;
-	int ended = 0;
-	pid_t child;
+	int file;
 
 	snprintf(path, PATH_BYTES, "%s/capacitor-asm-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-	ended = mkstemp(path);
-	if (ended < 0)
+	file = mkstemp(path);
+	if (file < 0)
 		return fail(request, path, strerror(errno));
-	close(ended);
+	close(file);
 	snprintf(seconds, sizeof seconds, "%g", request->sample_s);
 	snprintf(policy, sizeof policy, "%s", capacitor_policy_string((enum capacitor_policy)request->policy));
 	snprintf(size, sizeof size, "%" PRIu64, request->value_bytes);
-	fflush(NULL);
-	child = fork();
-	if (child == 0) {
-		setenv("LD_PRELOAD", "libprofiler.so.0", 1);
-		setenv("CPUPROFILE", path, 1);
-		setenv("CPUPROFILE_FREQUENCY", "1000", 1);
-		if (freopen("/dev/null", "w", stdout) && freopen("/dev/null", "w", stderr))
-			execl(PROGRAM, "capacitor", "bench", "--impl", request->impl, "--mix", request->operation->mix, "--seconds",
-			      seconds, "--policy", policy, "--counters", options_counters()[request->counters], "--hash",
-			      options_hashes()[request->hash], "--value-size", size, "--keys", "1000", "--repetitions", "1",
-			      (char *)NULL);
-		_exit(127);
-	}
-	if (child < 0 || waitpid(child, &ended, 0) != child || !WIFEXITED(ended) || WEXITSTATUS(ended) != 0)
+	if (program_run((const char *const[]){PROGRAM, "bench", "--impl", request->impl, "--mix", request->operation->mix,
+	                                      "--seconds",
+	                                      seconds, "--policy", policy, "--counters", options_counters()[request->counters],
+	                                      "--hash", options_hashes()[request->hash], "--value-size", size, "--keys", "1000",
+	                                      "--repetitions", "1", NULL},
+	                &(struct program_ends){.settings = (const char *const[]){"LD_PRELOAD", "libprofiler.so.0", "CPUPROFILE",
+	                                                                         path,
+	                                                                         "CPUPROFILE_FREQUENCY", "1000", NULL}}) != 0)
 		return fail(request, "--sample", "the run of bench failed");
 	if (stat(path, &status) != 0 || status.st_size == 0)
 		return fail(request, "--sample",

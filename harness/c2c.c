@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "harness/program.h"
 #include "harness/commands.h"
 #include "harness/environment.h"
 #include "harness/options.h"
@@ -67,22 +68,6 @@ static int run(const char *const *argv, const char *out, const char *errors)
 	if (child < 0 || waitpid(child, &status, 0) != child)
 		return 126;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-/* The last line of a file that says something. */
-static void last_words(const char *path, char words[WORDS_BYTES])
-{
-	FILE *file = fopen(path, "r");
-	char line[WORDS_BYTES];
-
-	snprintf(words, WORDS_BYTES, "it said nothing");
-	while (file && fgets(line, sizeof line, file)) {
-		line[strcspn(line, "\n")] = '\0';
-		if (line[strspn(line, " \t")] != '\0')
-			memcpy(words, line, WORDS_BYTES);
-	}
-	if (file)
-		fclose(file);
 }
 
 static bool says(const char *path, const char *what)
@@ -156,7 +141,7 @@ static int try(const struct wrapper *wrapper, const char *implementation, const 
 		return unavailable(wrapper, implementation,
 		                   "there is no program perf on the PATH; it is optional, and not installed by us "
 		                   "(Debian: linux-perf)");
-	last_words(scratch->words, words);
+	program_last_words(scratch->words, words, sizeof words);
 	if (status == 0 && says(scratch->words, "<not "))
 		return unavailable(wrapper, implementation, "perf counts no cycles");
 	if (status == 0)

@@ -5,15 +5,14 @@
  * All that is done here is to find who is compared with whom. The samples go to scipy as a table and come back as one.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <regex.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "harness/program.h"
 #include "harness/compare.h"
 #include "harness/table.h"
 
@@ -225,79 +224,39 @@ static bool find_script(char *path, size_t bytes)
 	return false;
 }
 
-static _Noreturn void become_python(const char *script, const char *alpha, FILE *in, int out, FILE *errors)
-{
-	dup2(fileno(in), STDIN_FILENO);
-	dup2(out, STDOUT_FILENO);
-	dup2(fileno(errors), STDERR_FILENO);
-	execl(PYTHON, PYTHON, "-B", script, "--alpha", alpha, (char *)NULL);
-	dprintf(STDERR_FILENO, "%s: %s\n", PYTHON, strerror(errno));
-	_exit(127);
-}
-
-/* What it died of comes last. */
-static void last_line(FILE *errors, char *line, size_t bytes)
-{
-	char next[300];
-
-	snprintf(line, bytes, "it said nothing");
-	rewind(errors);
-	while (fgets(next, sizeof next, errors)) {
-		next[strcspn(next, "\n")] = '\0';
-		if (next[strspn(next, " \t")])
-			snprintf(line, bytes, "%s", next);
-	}
-}
-
-static char *answer_of(int from, size_t *bytes)
-{
-	char buffer[65536], *text = NULL;
-	FILE *gathered = open_memstream(&text, bytes);
-	ssize_t got;
-
-	while ((got = read(from, buffer, sizeof buffer)) > 0 || (got < 0 && errno == EINTR))
-		if (got > 0 && gathered)
-			fwrite(buffer, 1, (size_t)got, gathered);
-	if (gathered)
-		fclose(gathered);
-	return text;
-}
-
 char *compare_statistics(const char *table, size_t bytes, double alpha, char error[COMPARE_ERROR_BYTES])
 {
-	char script[PATH_BYTES], alpha_text[32], words[300];
-	FILE *in = tmpfile(), *errors = tmpfile();
-	int printed[2], status = -1;
-	char *answer = NULL;
+	char script[PATH_BYTES], alpha_text[32], words[300], errors[] = "/tmp/capacitor-compare-XXXXXX", *answer = NULL;
+	int descriptor = mkstemp(errors);
 	size_t answered = 0;
-	pid_t child = -1;
+	FILE *in = tmpfile(), *gathered = open_memstream(&answer, &answered);
+	int status = -1;
 
 	if (!find_script(script, sizeof script)) {
 		fail(error, SCRIPT ": not found above this program; the statistics are there");
-	} else if (!in || !errors || fwrite(table, 1, bytes, in) != bytes || fflush(in) != 0 || pipe2(printed, O_CLOEXEC) != 0) {
+	} else if (descriptor < 0 || !in || !gathered || fwrite(table, 1, bytes, in) != bytes || fflush(in) != 0) {
 		fail(error, "a temporary file: %s", strerror(errno));
 	} else {
-		rewind(in);
 		snprintf(alpha_text, sizeof alpha_text, "%.17g", alpha);
-		fflush(NULL);
-		child = fork();
-		if (child == 0)
-			become_python(script, alpha_text, in, printed[1], errors);
-		close(printed[1]);
-		answer = answer_of(printed[0], &answered);
-		close(printed[0]);
-		if (child < 0 || waitpid(child, &status, 0) != child || status != 0) {
-			last_line(errors, words, sizeof words);
+		status = program_run((const char *const[]){PYTHON, "-B", script, "--alpha", alpha_text, NULL},
+		                     &(struct program_ends){.in = in, .gathered = gathered, .errors = errors});
+		if (status != 0) {
+			program_last_words(errors, words, sizeof words);
 			fail(error, SCRIPT " failed: %.300s", words);
-			free(answer);
-			answer = NULL;
 		}
 	}
 	if (in)
 		fclose(in);
-	if (errors)
-		fclose(errors);
-	return answer;
+	if (gathered)
+		fclose(gathered);
+	if (descriptor >= 0) {
+		close(descriptor);
+		unlink(errors);
+	}
+	if (status == 0)
+		return answer;
+	free(answer);
+	return NULL;
 }
 
 /* ---- What is asked, and what is answered --------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
  * longer for a get of rcu. One point says little; the mean over all of them is what counts.
  */
 #include "harness/probes.h"
+#include "harness/program.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -19,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness/commands.h"
@@ -141,23 +141,16 @@ static bool measure(struct request *request, struct point *point, unsigned which
 		program, "bench", "--impl", point->implementation, "--threads", threads, "--mix", mix, "--seconds", seconds,
 		"--repetitions", "1", "--seed", seed, "--futex-calls", which == FUTEX ? "yes" : "no", "--out", out, NULL,
 	};
-	int status = -1;
-	pid_t child;
+	int status;
 
 	snprintf(threads, sizeof threads, "%u", point->threads);
 	snprintf(mix, sizeof mix, "%u:%u:%u", point->mix.get_percent, point->mix.set_percent, point->mix.delete_percent);
 	snprintf(seconds, sizeof seconds, "%g", request->window_s);
 	snprintf(seed, sizeof seed, "%u", round + 1);
 	snprintf(out, sizeof out, "%s/run.json", request->folder);
-	fflush(NULL);
-	child = fork();
-	if (child == 0) {
-		if (freopen("/dev/null", "w", stdout) && freopen("/dev/null", "w", stderr))
-			execv(program, (char **)(uintptr_t)arguments);
-		_exit(127);
-	}
-	if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return fail(request, program, status == 127 << 8 ? "cannot be run; make probes builds it" : "its bench failed");
+	status = program_run(arguments, &(struct program_ends){.out = NULL});
+	if (status != 0)
+		return fail(request, program, status == 127 ? "cannot be run; make probes builds it" : "its bench failed");
 	return read_time(request, out, &point->ns_per_op[which][round]);
 }
 

@@ -6,19 +6,16 @@
  * not disturb each other. The samplers are on in the windows only: profile_window.h.
  */
 #include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness/profile.h"
+#include "harness/program.h"
 #include "harness/profile_samples.h"
 
 #define PROFILER "libprofiler.so.0"
@@ -51,42 +48,30 @@ static const char *made(struct command *command, const char *format, ...)
 
 /* ---- Children ---------------------------------------------------------------------------------------------------- */
 
+#define SETTINGS_MAX 8
+
 struct setting {
 	const char *name, *value;
 };
 
-/* Runs a command with its output in files (NULL: nowhere): its status as wait(2) tells it, or -1. */
+/* Runs a command with its output in files (NULL: nowhere): its exit status, as program_run. */
 static int run(const char *const *arguments, const struct setting *settings, size_t count, const char *out, const char *log)
 {
-	int status = -1;
-	pid_t child;
+	const char *pairs[2 * SETTINGS_MAX + 1];
 
-	fflush(NULL);
-	child = fork();
-	if (child == 0) {
-		int null = open("/dev/null", O_RDWR);
-		int standard = out ? open(out, O_WRONLY | O_CREAT | O_TRUNC, 0666) : null;
-		int errors = log ? open(log, O_WRONLY | O_CREAT | O_TRUNC, 0666) : null;
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (size_t i = 0; i < count; i++)
-			setenv(settings[i].name, settings[i].value, 1);
-		if (dup2(null, STDIN_FILENO) >= 0 && dup2(standard, STDOUT_FILENO) >= 0 && dup2(errors, STDERR_FILENO) >= 0)
-			execvp(arguments[0], (char *const *)(uintptr_t)arguments);
-		_exit(127);
+	for (size_t i = 0; i < count; i++) {
+		pairs[2 * i] = settings[i].name;
+		pairs[2 * i + 1] = settings[i].value;
 	}
-	if (child < 0)
-		return -1;
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	return status;
+	pairs[2 * count] = NULL;
+	if (log)
+		unlink(log);
+	return program_run(arguments, &(struct program_ends){.settings = pairs, .out = out, .errors = log});
 }
 
 bool profile_tool(const char *const *arguments, const char *out)
 {
-	int status = run(arguments, NULL, 0, out, NULL);
-
-	return status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return run(arguments, NULL, 0, out, NULL) == 0;
 }
 
 /* The last line of a log that says something. */
@@ -131,7 +116,7 @@ static const char *no_perf(const struct profile *profile)
 	int status = run(arguments, NULL, 0, NULL, NULL);
 
 	(void)profile;
-	if (status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 127)
+	if (status == 127)
 		return "perf is not installed: package linux-perf";
 	if (status != 0)
 		return "perf record may not sample cpu-clock here (see /proc/sys/kernel/perf_event_paranoid: at most 2 is needed)";
@@ -403,7 +388,7 @@ static void run_locks(struct profile *profile, struct profile_subject *subject, 
 	static struct command command;
 	struct profile_result *result = &subject->result[PROFILE_LOCKS];
 	char table[PROFILE_PATH_BYTES], metrics[PROFILE_PATH_BYTES], log[PROFILE_PATH_BYTES], suffix[32], words[320];
-	struct setting settings[8];
+	struct setting settings[SETTINGS_MAX];
 	struct times times = {0};
 
 	for (size_t i = 0; i < subject->points; i++) {
@@ -442,7 +427,7 @@ void profile_run(struct profile *profile, struct profile_subject *subject, unsig
 	static struct command command;
 	struct profile_result *result = &subject->result[kind];
 	char raw[PROFILE_PATH_BYTES], json[PROFILE_PATH_BYTES], log[PROFILE_PATH_BYTES], words[320];
-	struct setting settings[8];
+	struct setting settings[SETTINGS_MAX];
 	struct times times = {0};
 	size_t count;
 

@@ -11,6 +11,7 @@
  *     comparison.tsv  comparison.md   as `capacitor compare` prints them
  *     verdict.tsv  verdict.txt        what was judged, and how
  */
+#include "harness/program.h"
 #include "harness/regress.h"
 
 #include <dirent.h>
@@ -588,7 +589,7 @@ static bool attempt(struct request *request, const struct regress_point *point, 
 		unlink(log);
 		return true;
 	}
-	regress_last_words(log, words, sizeof words);
+	program_last_words(log, words, sizeof words);
 	if (status < 0)
 		snprintf(words, sizeof words, "it took longer than %.0f s", limit_s);
 	return fail(request, "%s build: %.150s: status %d: %.120s", which == BASE_SIDE ? "the base" : "the new", point->name,
@@ -764,8 +765,10 @@ static void judge(struct judgement *judgement, const struct request *request, co
 	        judgement->judged == 1 ? "" : "s", judgement->slower, request->threshold, request->alpha, judgement->allocating,
 	        judgement->missing);
 	if (judgement->undecided > 0)
-		fprintf(judgement->text, "undecided: at %zu of these the interval reaches beyond %g %%: the machine is too noisy for "
-		        "so few samples (--best-of 3, more --repetitions, longer --seconds, less other load)\n", judgement->undecided,
+		fprintf(judgement->text, "undecided: at %zu of these the interval reaches beyond %g %%: the machine is too noisy "
+		        "for "
+		        "so few samples (--best-of 3, more --repetitions, longer --seconds, less other load)\n",
+			judgement->undecided,
 		        request->threshold);
 	if (!request->interleaved)
 		fputs("The baseline's samples are stored ones: what the machine did since then counts, too.\n", judgement->text);

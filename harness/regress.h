@@ -61,9 +61,6 @@ int regress_program(const char *const *argv, const char *out, const char *log, c
 /* What a program prints, without the last newline, or NULL when it fails. */
 char *regress_capture(const char *const *argv);
 
-/* The last line that is written in a log. */
-void regress_last_words(const char *log, char *words, size_t bytes);
-
 /* The commit that a name stands for, in full; NULL: none. */
 char *regress_commit(const char *root, const char *name);
 

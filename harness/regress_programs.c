@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "harness/regress.h"
+#include "harness/program.h"
 #include "harness/results.h"
 
 #define BUILD_LIMIT_S 3600
@@ -60,14 +60,9 @@ static void send_to(const char *path, int descriptor)
 }
 
 /* A make above us has variables of its own for its children, BASE and OUT among them; git's name another repository. */
-static void forget_callers(void)
-{
-	static const char *const names[] = {"MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "GIT_DIR", "GIT_WORK_TREE",
-	                                    "GIT_INDEX_FILE", "CONF", "CC", "BUG", "WRONG", "BASE", "NEW", "OUT"};
-
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-		unsetenv(names[i]);
-}
+static const char *const callers[] = {"MAKEFLAGS", NULL, "MFLAGS", NULL, "MAKEOVERRIDES", NULL, "MAKELEVEL", NULL, "GIT_DIR", NULL,
+                                      "GIT_WORK_TREE", NULL, "GIT_INDEX_FILE", NULL, "CONF", NULL, "CC", NULL, "BUG", NULL,
+                                      "WRONG", NULL, "BASE", NULL, "NEW", NULL, "OUT", NULL, NULL};
 
 static _Noreturn void become(const char *const *argv, const char *environment)
 {
@@ -75,7 +70,8 @@ static _Noreturn void become(const char *const *argv, const char *environment)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	dup2(null, STDIN_FILENO);
-	forget_callers();
+	for (size_t i = 0; callers[i]; i += 2)
+		unsetenv(callers[i]);
 	if (environment)
 		setenv("CAPACITOR_ENVIRONMENT", environment, 1);
 	else
@@ -123,55 +119,22 @@ int regress_program(const char *const *argv, const char *out, const char *log, c
 
 char *regress_capture(const char *const *argv)
 {
-	char buffer[65536], *text = NULL;
-	int printed[2], status = -1;
+	char *text = NULL;
 	size_t bytes;
 	FILE *gathered = open_memstream(&text, &bytes);
-	ssize_t got;
-	pid_t child;
+	int status;
 
 	if (!gathered)
 		return NULL;
-	fflush(NULL);
-	if (pipe2(printed, O_CLOEXEC) != 0) {
-		fclose(gathered);
-		free(text);
-		return NULL;
-	}
-	child = fork();
-	if (child == 0) {
-		dup2(printed[1], STDOUT_FILENO);
-		send_to(NULL, STDERR_FILENO);
-		become(argv, NULL);
-	}
-	close(printed[1]);
-	while ((got = read(printed[0], buffer, sizeof buffer)) > 0 || (got < 0 && errno == EINTR))
-		if (got > 0)
-			fwrite(buffer, 1, (size_t)got, gathered);
-	close(printed[0]);
+	status = program_run(argv, &(struct program_ends){.settings = callers, .gathered = gathered});
 	fclose(gathered);
-	if (child < 0 || waitpid(child, &status, 0) != child || status != 0) {
+	if (status != 0) {
 		free(text);
 		return NULL;
 	}
 	if (bytes > 0 && text[bytes - 1] == '\n')
 		text[bytes - 1] = '\0';
 	return text;
-}
-
-void regress_last_words(const char *log, char *words, size_t bytes)
-{
-	FILE *file = fopen(log, "r");
-	char line[512];
-
-	snprintf(words, bytes, "it said nothing");
-	while (file && fgets(line, sizeof line, file)) {
-		line[strcspn(line, "\n")] = '\0';
-		if (line[strspn(line, " \t")])
-			snprintf(words, bytes, "%s", line);
-	}
-	if (file)
-		fclose(file);
 }
 
 /* ---- The baseline's build ------------------------------------------------------------------------------------------- */
@@ -229,7 +192,7 @@ static bool make_worktree(const char *root, const char *folder, const char *comm
 	                                          NULL}, NULL,
 	                    log, NULL, 600) == 0)
 		return true;
-	regress_last_words(log, words, sizeof words);
+	program_last_words(log, words, sizeof words);
 	return fail(error, "git worktree add of %.12s failed: %s", commit, words);
 }
 
@@ -255,7 +218,7 @@ bool regress_build(const char *root, const char *commit, char program[REGRESS_PA
 	snprintf(jobs, sizeof jobs, "-j%ld", processors > 0 ? processors : 1);
 	if (regress_program((const char *const[]){"make", "-s", "-C", folder, jobs, conf, cc, "all", NULL}, NULL, log, NULL,
 	                    BUILD_LIMIT_S) != 0 || access(program, X_OK) != 0) {
-		regress_last_words(log, words, sizeof words);
+		program_last_words(log, words, sizeof words);
 		return fail(error, "the baseline %.12s cannot be built: %.200s (more in %.200s)", commit, words, log);
 	}
 	unlink(log);

@@ -8,13 +8,10 @@
  */
 #include "harness/report.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness/analyze.h"
@@ -26,6 +23,7 @@
 #include "harness/options.h"
 #include "harness/plan.h"
 #include "harness/probes.h"
+#include "harness/program.h"
 #include "harness/results.h"
 #include "harness/steady.h"
 #include "harness/table.h"
@@ -38,47 +36,18 @@
 /* ---- Other programs ------------------------------------------------------------------------------------------------ */
 
 /* Runs a program; what it prints is added to `out` (NULL: thrown away), its errors go to the file errors_path. */
-static bool run_program(char *const argv[], FILE *out, const char *errors_path)
+static bool run_program(const char *const argv[], FILE *out, const char *errors_path)
 {
-	char buffer[65536];
-	int printed[2], status;
-	ssize_t got;
-	pid_t child;
-
-	fflush(NULL); /* or the child would have our unwritten output, too */
-	if (pipe2(printed, O_CLOEXEC) != 0)
-		return false;
-	child = fork();
-	if (child == 0) {
-		int errors = open(errors_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-
-		if (errors >= 0)
-			dup2(errors, STDERR_FILENO);
-		dup2(printed[1], STDOUT_FILENO);
-		execvp(argv[0], argv);
-		dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
-		_exit(127);
-	}
-	close(printed[1]);
-	while ((got = read(printed[0], buffer, sizeof buffer)) > 0 || (got < 0 && errno == EINTR))
-		if (out && got > 0)
-			fwrite(buffer, 1, (size_t)got, out); /* results_commit tells whether it arrived */
-	close(printed[0]);
-	return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	unlink(errors_path);
+	return program_run(argv, &(struct program_ends){.gathered = out, .errors = errors_path}) == 0;
 }
 
 /* What a program that failed had to say, as the error of ours. */
 static bool failed_program(const char *what, const char *errors_path, char *error)
 {
-	char line[300] = "it said nothing", next[300];
-	FILE *file = fopen(errors_path, "r");
+	char line[300];
 
-	while (file && fgets(next, sizeof next, file)) /* warnings come first, what it died of last */
-		if (next[strspn(next, " \t\n")] != '\0')
-			strcpy(line, next);
-	if (file)
-		fclose(file);
-	line[strcspn(line, "\n")] = '\0';
+	program_last_words(errors_path, line, sizeof line); /* warnings come first, what it died of last */
 	snprintf(error, RUN_ERROR_BYTES, "%.120s failed: %.150s (more in %.150s)", what, line, errors_path);
 	return false;
 }
@@ -86,7 +55,7 @@ static bool failed_program(const char *what, const char *errors_path, char *erro
 bool report_summarise(const char *root, const char *folder, const char *slug, char *error)
 {
 	char script[RUN_PATH_BYTES], table[RUN_PATH_BYTES], out[RUN_PATH_BYTES], log[RUN_PATH_BYTES];
-	char *argv[] = {(char[]){PYTHON}, script, table, NULL};
+	const char *const argv[] = {PYTHON, script, table, NULL};
 	struct results_file file;
 
 	snprintf(script, sizeof script, "%.4000s/plots/summarise.py", root);
@@ -248,7 +217,7 @@ static void draw(struct page *page, const json_t *figure, const char *slug, cons
 	const char *group = json_string_value(json_object_get(figure, "group"));
 	const char *each = json_string_value(json_object_get(figure, "each"));
 	char definitions[16384], path[RUN_PATH_BYTES], log[RUN_PATH_BYTES], name[160], part[96];
-	char *argv[] = {(char[]){"gnuplot"}, (char[]){"-e"}, definitions, path, NULL};
+	const char *const argv[] = {"gnuplot", "-e", definitions, path, NULL};
 	size_t used;
 
 	file_part(part, sizeof part, panel ? panel : "");
