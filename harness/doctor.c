@@ -11,15 +11,18 @@
  * A verdict other than ok has a reason (what it does to measurements) and a change (what to do about it), so that the
  * text tells a reader who knows nothing about the item what to do.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness/commands.h"
 #include "harness/doctor.h"
 #include "harness/environment.h"
+#include "harness/options.h"
 #include "harness/steady.h"
 
 #define TEXT_BYTES 512
@@ -33,6 +36,9 @@
 #define JITTER_NS_MAX      1e6
 #define JITTER_S           0.2
 #define AVAILABLE_BYTES_MIN ((uint64_t)2 << 30)
+#define SPEED_SHARE_MIN    0.98 /* of the fastest processor's clock */
+#define RESERVED_SHARE_MAX 0.25 /* of the memory, set aside as huge pages */
+#define PARANOID_MAX       2
 
 enum verdict { OK, WARN, NO };
 static const char *const verdicts[] = {"ok", "warn", "no"};
@@ -234,7 +240,9 @@ static void check_turbo(const json_t *items, struct check *check)
 		        "if [ -e /sys/devices/system/cpu/intel_pstate/no_turbo ]; then echo 1 | sudo tee "
 		        "/sys/devices/system/cpu/intel_pstate/no_turbo; else echo 0 | sudo tee "
 			"/sys/devices/system/cpu/cpufreq/boost; fi",
-		        "the same with 0 for 1, and 1 for 0", "");
+		        "if [ -e /sys/devices/system/cpu/intel_pstate/no_turbo ]; then echo 0 | sudo tee "
+		        "/sys/devices/system/cpu/intel_pstate/no_turbo; else echo 1 | sudo tee "
+		        "/sys/devices/system/cpu/cpufreq/boost; fi", "");
 }
 
 static void check_huge_pages(const json_t *items, struct check *check)
@@ -253,6 +261,22 @@ static void check_huge_pages(const json_t *items, struct check *check)
 		      "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled");
 	command(check, "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled",
 	        "echo %s | sudo tee /sys/kernel/mm/transparent_hugepage/enabled", choice);
+}
+
+/* Not those of madvise: a pool that is there for whoever maps it by name (hugetlbfs), and for nobody else. */
+static void check_reserved(const json_t *items, struct check *check)
+{
+	char text[TEXT_BYTES];
+	double reserved, all;
+
+	if (judge_unavailable(check, items, "huge_pages_reserved_bytes", "see whether /proc is mounted"))
+		return;
+	value(check, "%s", shown(items, "huge_pages_reserved_bytes", text, sizeof(text)));
+	if (!number_of(items, "huge_pages_reserved_bytes", &reserved) || !number_of(items, "memory_bytes", &all) ||
+	    reserved <= RESERVED_SHARE_MAX * all)
+		return;
+	judge(check, WARN, "memory that caches here never get: a sweep over capacities ends sooner, or swaps",
+	      "sysctl vm.nr_hugepages=0, unless something else on this machine needs them");
 }
 
 static void check_aslr(const json_t *items, struct check *check)
@@ -330,13 +354,14 @@ static void check_steal(const json_t *items, struct check *check)
 {
 	char now_text[TEXT_BYTES], boot_text[TEXT_BYTES];
 	double now, boot;
+	bool stolen = (number_of(items, "steal_percent", &now) && now > STEAL_PERCENT_MAX) ||
+	              (number_of(items, "steal_since_boot_percent", &boot) && boot > STEAL_PERCENT_MAX);
 
-	if (judge_unavailable(check, items, "steal_percent", "compare repetitions: a neighbour shows as scatter"))
+	if (!stolen && judge_unavailable(check, items, "steal_percent", "compare repetitions: a neighbour shows as scatter"))
 		return;
 	value(check, "%s %% now, %s %% since boot", shown(items, "steal_percent", now_text, sizeof(now_text)),
 	      shown(items, "steal_since_boot_percent", boot_text, sizeof(boot_text)));
-	if ((number_of(items, "steal_percent", &now) && now > STEAL_PERCENT_MAX) ||
-	    (number_of(items, "steal_since_boot_percent", &boot) && boot > STEAL_PERCENT_MAX))
+	if (stolen)
 		judge(check, WARN,
 		      "the hypervisor gives our processors to others: latency tails and throughput are theirs, too",
 		      "use a dedicated machine, or more repetitions at a quiet time");
@@ -358,47 +383,114 @@ static void check_clock(const json_t *items, struct check *check)
 	char cost_text[TEXT_BYTES];
 	double cost_ns = 0;
 
+	static const char *const slow[] = {"hpet", "acpi_pm", "jiffies", "refined-jiffies", "pit"};
+	bool is_slow = false;
+
 	if (judge_unavailable(check, items, "clock_source", "see whether /sys is mounted"))
 		return;
+	for (size_t i = 0; i < sizeof(slow) / sizeof(slow[0]); i++)
+		is_slow = is_slow || strcmp(text_of(items, "clock_source"), slow[i]) == 0;
 	value(check, "%s, %s ns a reading", text_of(items, "clock_source"),
 	      shown(items, "clock_read_ns", cost_text, sizeof(cost_text)));
-	if (number_of(items, "clock_read_ns", &cost_ns) && cost_ns > CLOCK_READ_NS_MAX)
+	if (is_slow || (number_of(items, "clock_read_ns", &cost_ns) && cost_ns > CLOCK_READ_NS_MAX))
 		judge(check, WARN, "each latency sample costs two readings: latencies of cache hits drown in them",
 		      "choose the time stamp counter where it is stable: echo tsc > "
 		      "/sys/devices/system/clocksource/clocksource0/current_clocksource");
-	command(check, "echo tsc | sudo tee /sys/devices/system/clocksource/clocksource0/current_clocksource",
-	        "echo %s | sudo tee /sys/devices/system/clocksource/clocksource0/current_clocksource", text_of(items,
-		                                                                                               "clock_source"));
+	if (strstr(text_of(items, "clock_sources"), "tsc")) /* the kernel takes it off the list where it is not stable */
+		command(check, "echo tsc | sudo tee /sys/devices/system/clocksource/clocksource0/current_clocksource",
+		        "echo %s | sudo tee /sys/devices/system/clocksource/clocksource0/current_clocksource",
+		        text_of(items, "clock_source"));
 }
 
 /* Looked at now, by the doctor only: results have what happened while they were measured. */
 static void check_jitter(const json_t *items, struct check *check)
 {
-	char isolated[TEXT_BYTES];
 	double lost, longest;
 
 	if (!number_of(items, "jitter_lost_percent", &lost) || !number_of(items, "jitter_longest_ns", &longest)) {
 		value(check, "not looked at");
 		return;
 	}
-	value(check, "%.2g %% of the time a spinning thread did not run, at most %.3g ms at a time; isolated processors: %s", lost,
-	      longest / 1e6, shown(items, "isolated_cpus", isolated, sizeof(isolated)));
+	value(check, "%.2g %% of the time a spinning thread did not run, at most %.3g ms at a time", lost, longest / 1e6);
 	if (lost > JITTER_PERCENT_MAX || longest > JITTER_NS_MAX)
 		judge(check, WARN,
 		      "threads are taken off their processors: who holds a lock then keeps all others waiting, and tails grow",
-		      "stop other load; on a machine of your own, keep the system off some processors by the kernel's command "
-		      "line: "
-		      "isolcpus=1-N nohz_full=1-N rcu_nocbs=1-N, and pin there (taskset -c 1-N)");
+		      "stop other load; on a machine of your own, keep the system off some processors (see isolation)");
+}
+
+/* Isolated processors are of use to who is bound to them, as the threads of a team are. */
+static void check_isolation(const json_t *items, struct check *check)
+{
+	char isolated[TEXT_BYTES], tickless[TEXT_BYTES];
+	double lost = 0, longest = 0;
+
+	value(check, "isolated processors: %s, without a tick: %s", shown(items, "isolated_cpus", isolated, sizeof(isolated)),
+	      shown(items, "tickless_cpus", tickless, sizeof(tickless)));
+	if (strcmp(text_of(items, "isolated_cpus"), "none") != 0 || !number_of(items, "jitter_lost_percent", &lost) ||
+	    !number_of(items, "jitter_longest_ns", &longest))
+		return;
+	/* Where threads were left alone without it, there is nothing to gain. */
+	if (lost > JITTER_PERCENT_MAX || longest > JITTER_NS_MAX)
+		judge(check, WARN, "the system works on every processor, and threads here were seen to lose time to others",
+		      "on a machine of your own, by the kernel's command line: isolcpus=1-N nohz_full=1-N rcu_nocbs=1-N, and "
+		      "measure there (taskset -c 1-N capacitor ...); needs a reboot");
+}
+
+static void check_speeds(const json_t *items, struct check *check)
+{
+	double highest, slowest;
+
+	if (judge_unavailable(check, items, "cpu_max_mhz", "ask whoever runs the host; compare runs bound to one processor each"))
+		return;
+	if (!number_of(items, "cpu_max_mhz", &highest) || !number_of(items, "cpu_max_mhz_slowest", &slowest))
+		return;
+	value(check, "%.0f MHz at most", highest);
+	if (slowest >= SPEED_SHARE_MIN * highest)
+		return;
+	value(check, "%.0f to %.0f MHz at most", slowest, highest);
+	judge(check, WARN,
+	      "processors differ: a point with more threads has slower ones among them, and scaling looks worse than it is",
+	      "bind to processors of one kind (taskset -c; lscpu -e shows MAXMHZ)");
+}
+
+static void check_mitigations(const json_t *items, struct check *check)
+{
+	if (!judge_unavailable(check, items, "mitigations", "see whether /sys is mounted") &&
+	    strcmp(text_of(items, "mitigations"), "off") == 0)
+		judge(check, WARN,
+		      "system calls and switches are cheaper than on machines that others use: locks that sleep look better than "
+		      "they are",
+		      "boot without mitigations=off for figures that are to hold elsewhere");
+}
+
+static void check_perf(const json_t *items, struct check *check)
+{
+	double level;
+
+	if (judge_unavailable(check, items, "perf_event_paranoid", "use a kernel with perf events to profile by hardware counters"))
+		return;
+	if (!number_of(items, "perf_event_paranoid", &level))
+		return;
+	value(check, "perf_event_paranoid %.0f", level);
+	if (level > PARANOID_MAX) {
+		char was[16];
+
+		snprintf(was, sizeof(was), "%.0f", level);
+		judge(check, WARN, "perf is for root only here: hardware counters, where there are any, cannot be read by others",
+		      "sysctl kernel.perf_event_paranoid=2");
+		command(check, "sudo sysctl kernel.perf_event_paranoid=2", "sudo sysctl kernel.perf_event_paranoid=%s", was);
+	}
 }
 
 static void check_throttling(const json_t *items, struct check *check)
 {
 	double count;
 
-	if (!number_of(items, "throttles_since_boot", &count)) {
-		value(check, "this machine does not say");
+	if (judge_unavailable(check, items, "throttles_since_boot",
+	                      "watch for repetitions that become slower one after the other (sensors shows temperatures)"))
 		return;
-	}
+	if (!number_of(items, "throttles_since_boot", &count))
+		return;
 	value(check, "%.0f times since boot", count);
 	if (count > 0)
 		judge(check, WARN, "processors were slowed down for their heat: the longer a run, the slower it gets",
@@ -407,17 +499,15 @@ static void check_throttling(const json_t *items, struct check *check)
 
 static void check_numa_balancing(const json_t *items, struct check *check)
 {
-	double on, nodes;
+	bool on = strcmp(text_of(items, "numa_balancing"), "on") == 0;
+	double nodes;
 
-	value(check, "%s", is_unavailable(items, "numa_balancing") ? "not in this kernel" : "off");
-	if (!number_of(items, "numa_balancing", &on) || on == 0)
+	value(check, "%s", is_unavailable(items, "numa_balancing") ? "not in this kernel" : text_of(items, "numa_balancing"));
+	if (!on || !number_of(items, "numa_nodes", &nodes) || nodes < 2)
 		return;
-	value(check, "on");
-	if (number_of(items, "numa_nodes", &nodes) && nodes > 1) {
-		judge(check, WARN, "the kernel unmaps pages to see who uses them, and moves them, in the middle of a measurement",
-		      "sysctl kernel.numa_balancing=0");
-		command(check, "sudo sysctl kernel.numa_balancing=0", "sudo sysctl kernel.numa_balancing=1", "");
-	}
+	judge(check, WARN, "the kernel unmaps pages to see who uses them, and moves them, in the middle of a measurement",
+	      "sysctl kernel.numa_balancing=0");
+	command(check, "sudo sysctl kernel.numa_balancing=0", "sudo sysctl kernel.numa_balancing=1", "");
 }
 
 static void check_membarrier(const json_t *items, struct check *check)
@@ -458,17 +548,22 @@ static const struct {
 	{"hypervisor", check_hypervisor},
 	{"governor", check_governor},
 	{"turbo", check_turbo},
+	{"speeds", check_speeds},
 	{"load", check_load},
 	{"steal", check_steal},
 	{"jitter", check_jitter},
+	{"isolation", check_isolation},
 	{"throttling", check_throttling},
 	{"numa balancing", check_numa_balancing},
 	{"memory", check_memory},
 	{"huge pages", check_huge_pages},
+	{"huge pages reserved", check_reserved},
 	{"aslr", check_aslr},
 	{"clock", check_clock},
 	{"membarrier", check_membarrier},
+	{"mitigations", check_mitigations},
 	{"pmu", check_pmu},
+	{"perf", check_perf},
 	{"libbenchmark", check_benchmark},
 	{"build", check_build},
 	{"commit", check_commit},
@@ -504,21 +599,33 @@ json_t *doctor_checks(const json_t *environment)
 
 /* ---- The command ------------------------------------------------------------------------------------------------- */
 
-static const char help[] =
-	"usage: capacitor doctor [--fix | --json]\n"
-	"\n"
-	"Says what this machine can measure, what it cannot and why, and what to change. A line per item:\n"
-	"\n"
-	"  ok    item: value\n"
-	"  warn  item: value - what it does to measurements - what to change\n"
-	"  no    item: value - why it cannot be measured or known - what to change\n"
-	"\n"
-	"  --fix    a script for the shell instead, with what would make this machine steadier, and how to undo each:\n"
-	"           read it, then run what you want. Nothing is run by capacitor\n"
-	"  --json   all of it as one JSON object: checks, and the whole environment as results record it\n"
-	"  --help   this text\n"
-	"\n"
-	"Changes nothing. The exit status is 0 whatever it finds, 2 for a wrong argument.\n";
+enum { JSON, FIX, STRICT, SYSROOT, HELP };
+
+static const struct options_known known[] = {
+	[JSON] = {"--json", NULL, "all of it as one JSON object: checks, and the whole environment as results record it"},
+	[FIX] = {"--fix", NULL,
+		"a script for the shell instead, with what would make this machine steadier, and how to undo\n"
+		"each: read it, then run what you want. Nothing is run by capacitor"},
+	[STRICT] = {"--strict", NULL, "exit status 1 where something is `warn`, for scripts; else it is 0 whatever is found"},
+	[SYSROOT] = {"--sysroot", "DIR",
+		"for tests: take the files of /proc, /sys and /etc from below this folder (what does not come\n"
+		"from files is still this machine's, and nothing is measured)"},
+	[HELP] = {"--help", NULL, "this text"},
+	{NULL, NULL, NULL},
+};
+
+static void print_help(void)
+{
+	puts("usage: capacitor doctor [OPTION...]\n"
+	     "\n"
+	     "Says what this machine can measure, what it cannot and why, and what to change. A line per item:\n"
+	     "\n"
+	     "  ok    item: value\n"
+	     "  warn  item: value - what it does to measurements - what to change\n"
+	     "  no    item: value - why it cannot be measured or known - what to change\n");
+	options_print(stdout, known);
+	puts("\nChanges nothing. The exit status is 0 whatever it finds (but see --strict), 2 for a wrong argument.");
+}
 
 static void print_text(const json_t *results)
 {
@@ -572,19 +679,26 @@ static void print_fixes(const json_t *results)
 	printf("\n# %zu commands\n", fixes);
 }
 
-/* What only the doctor looks at: it takes a moment. */
+/* What only the doctor looks at: it takes a moment, and all processors. */
 static void look_closer(json_t *items)
 {
-	struct steady_reading reading;
 	double lost, longest;
 
 	if (steady_jitter(JITTER_S, &lost, &longest)) {
 		json_object_set_new(items, "jitter_lost_percent", json_real(100 * lost));
 		json_object_set_new(items, "jitter_longest_ns", json_real(longest));
 	}
-	steady_read(&reading);
-	if (reading.knows_throttles)
-		json_object_set_new(items, "throttles_since_boot", json_integer((json_int_t)reading.throttles));
+}
+
+static bool finds_fault(const json_t *results)
+{
+	json_t *result;
+	size_t i;
+
+	json_array_foreach(results, i, result)
+		if (strcmp(text_of(result, "verdict"), verdicts[WARN]) == 0)
+			return true;
+	return false;
 }
 
 static void print_json(const json_t *results, const json_t *items)
@@ -596,29 +710,52 @@ static void print_json(const json_t *results, const json_t *items)
 	json_decref(whole);
 }
 
+struct request {
+	bool json, fix, strict;
+	const char *sysroot;
+};
+
+static bool read_request(int argc, char **argv, struct request *request)
+{
+	struct options_reader reader = {.command = "doctor", .known = known, .argc = argc, .argv = argv, .at = 1};
+	int option;
+
+	while ((option = options_read(&reader)) != OPTIONS_END) {
+		if (option == OPTIONS_ERROR) {
+			fprintf(stderr, "capacitor doctor: %s\n", reader.error);
+			return false;
+		}
+		request->json |= option == JSON;
+		request->fix |= option == FIX;
+		request->strict |= option == STRICT;
+		if (option == SYSROOT)
+			request->sysroot = reader.value;
+	}
+	if (request->json && request->fix) {
+		fprintf(stderr, "capacitor doctor: --fix and --json are two ways to say it: give one\n");
+		return false;
+	}
+	if (request->sysroot && access(request->sysroot, X_OK) != 0) {
+		fprintf(stderr, "capacitor doctor: --sysroot %.300s: %s\n", request->sysroot, strerror(errno));
+		return false;
+	}
+	return true;
+}
+
 int doctor_command(int argc, char **argv)
 {
-	bool json = false, fix = false;
+	struct request request = {.sysroot = NULL};
 	json_t *items, *results;
+	int status;
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-			fputs(help, stdout);
-			return COMMAND_OK;
-		}
-		if (strcmp(argv[i], "--json") != 0 && strcmp(argv[i], "--fix") != 0) {
-			fprintf(stderr, "capacitor doctor: '%s' is no argument of it; allowed are --fix, --json and --help\n",
-			        argv[i]);
-			return COMMAND_USAGE;
-		}
-		*(strcmp(argv[i], "--fix") == 0 ? &fix : &json) = true;
+	if (options_want_help(argc, argv)) {
+		print_help();
+		return COMMAND_OK;
 	}
-	if (json && fix) {
-		fprintf(stderr, "capacitor doctor: --fix and --json are two ways to say it: give one\n");
+	if (!read_request(argc, argv, &request))
 		return COMMAND_USAGE;
-	}
-	items = environment_json();
-	if (items)
+	items = request.sysroot ? environment_planted(request.sysroot) : environment_json();
+	if (items && !request.sysroot)
 		look_closer(items);
 	results = items ? doctor_checks(items) : NULL;
 	if (!results) {
@@ -626,13 +763,14 @@ int doctor_command(int argc, char **argv)
 		json_decref(items);
 		return COMMAND_FAIL;
 	}
-	if (json)
+	if (request.json)
 		print_json(results, items);
-	else if (fix)
+	else if (request.fix)
 		print_fixes(results);
 	else
 		print_text(results);
+	status = request.strict && finds_fault(results) ? COMMAND_FAIL : COMMAND_OK;
 	json_decref(results);
 	json_decref(items);
-	return COMMAND_OK;
+	return status;
 }

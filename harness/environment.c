@@ -27,7 +27,6 @@
 #include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/syscall.h>
-#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -71,10 +70,44 @@ static void put_real(json_t *items, const char *key, double value)
 	json_object_set_new(items, key, json_real(value));
 }
 
+/* Before the path of every file that is looked at: "", or a folder that a test made; see environment_planted(). */
+static const char *root = "";
+
+static FILE *open_file(const char *path)
+{
+	char full[12288];
+
+	if ((size_t)snprintf(full, sizeof(full), "%s%s", root, path) < sizeof(full))
+		return fopen(full, "re");
+	errno = ENAMETOOLONG;
+	return NULL;
+}
+
+/* Files by a pattern; their paths are without the root. */
+struct found {
+	glob_t glob;
+	size_t count;
+};
+
+static struct found find_files(const char *pattern)
+{
+	struct found found = {.count = 0};
+	char full[12288];
+
+	snprintf(full, sizeof(full), "%s%s", root, pattern);
+	found.count = glob(full, 0, NULL, &found.glob) == 0 ? found.glob.gl_pathc : 0;
+	return found;
+}
+
+static const char *found_path(const struct found *found, size_t i)
+{
+	return found->glob.gl_pathv[i] + strlen(root);
+}
+
 /* Reads a file's first line, or up to text_bytes - 1 bytes of it. False: errno says why; an empty file has no line. */
 static bool read_line(const char *path, char *text, size_t text_bytes)
 {
-	FILE *file = fopen(path, "re");
+	FILE *file = open_file(path);
 	bool got;
 
 	if (!file)
@@ -235,26 +268,26 @@ static void put_hypervisor(json_t *items)
 #endif
 }
 
+static const char no_scaling[] = "no frequency scaling driver shows itself (usual in virtual machines)";
+
 /* All processors' governor, or all of them when they differ. */
 static void put_governor(json_t *items)
 {
-	glob_t found;
+	struct found found = find_files("/sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor");
 	char governors[TEXT_BYTES] = "";
 
-	if (glob("/sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor", 0, NULL, &found) != 0) {
-		put_text(items, "governor",
-		         "unavailable: no frequency scaling driver shows itself (usual in virtual machines)");
-		return;
-	}
-	for (size_t i = 0; i < found.gl_pathc; i++) {
+	for (size_t i = 0; i < found.count; i++) {
 		char governor[32];
 		size_t used = strlen(governors);
 
-		if (read_line(found.gl_pathv[i], governor, sizeof(governor)) && !strstr(governors, governor))
+		if (read_line(found_path(&found, i), governor, sizeof(governor)) && !strstr(governors, governor))
 			snprintf(governors + used, sizeof(governors) - used, "%s%s", used ? ", " : "", governor);
 	}
-	globfree(&found);
-	put_text(items, "governor", "%s", governors[0] ? governors : "unavailable: scaling_governor cannot be read");
+	if (found.count == 0)
+		put_text(items, "governor", "unavailable: %s", no_scaling);
+	else
+		put_text(items, "governor", "%s", governors[0] ? governors : "unavailable: scaling_governor cannot be read");
+	globfree(&found.glob);
 }
 
 static void put_turbo(json_t *items)
@@ -277,16 +310,45 @@ static void put_turbo(json_t *items)
 	         "unavailable: neither intel_pstate/no_turbo nor cpufreq/boost is there (usual in virtual machines)");
 }
 
+/* The clock that a processor can reach: the highest of all, and the lowest, for there are machines with two kinds of cores. */
 static void put_frequency(json_t *items)
 {
-	const char *path = "/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq";
-	uint64_t khz;
+	struct found found = find_files("/sys/devices/system/cpu/cpu[0-9]*/cpufreq/cpuinfo_max_freq");
+	uint64_t khz, highest = 0, lowest = UINT64_MAX;
 
-	if (read_number(path, &khz))
-		put_real(items, "cpu_max_mhz", (double)khz / 1000);
+	for (size_t i = 0; i < found.count; i++)
+		if (read_number(found_path(&found, i), &khz)) {
+			highest = khz > highest ? khz : highest;
+			lowest = khz < lowest ? khz : lowest;
+		}
+	globfree(&found.glob);
+	if (highest > 0) {
+		put_real(items, "cpu_max_mhz", (double)highest / 1000);
+		put_real(items, "cpu_max_mhz_slowest", (double)lowest / 1000);
+	} else {
+		put_text(items, "cpu_max_mhz", "unavailable: %s", no_scaling);
+		put_text(items, "cpu_max_mhz_slowest", "unavailable: %s", no_scaling);
+	}
+}
+
+/* How often processors were slowed down for their heat, all together. Those that are switched off have no such file. */
+static void put_throttles(json_t *items)
+{
+	struct found found = find_files("/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle/core_throttle_count");
+	uint64_t count, sum = 0;
+	bool any = false;
+
+	for (size_t i = 0; i < found.count; i++)
+		if (read_number(found_path(&found, i), &count)) {
+			sum += count;
+			any = true;
+		}
+	globfree(&found.glob);
+	if (any)
+		put_integer(items, "throttles_since_boot", sum);
 	else
-		put_text(items, "cpu_max_mhz",
-		         "unavailable: no frequency scaling driver shows itself (usual in virtual machines)");
+		put_text(items, "throttles_since_boot",
+		         "unavailable: no thermal_throttle counts (usual in virtual machines and on AMD's processors)");
 }
 
 /* ---- Control groups ---------------------------------------------------------------------------------------------- */
@@ -328,7 +390,7 @@ static bool lists(const char *names, const char *controller)
  */
 static bool each_group(const char *controller, look_at *look, void *context)
 {
-	FILE *file = fopen("/proc/self/cgroup", "re");
+	FILE *file = open_file("/proc/self/cgroup");
 	char line[4096];
 	bool found = false;
 
@@ -419,27 +481,49 @@ uint64_t environment_memory_bytes(void)
 	return bytes;
 }
 
-static void put_memory_available(json_t *items)
+/* A line of /proc/meminfo, "MemAvailable: 123 kB", in bytes or pages as it is there. */
+static bool read_meminfo(const char *name, uint64_t *number)
 {
-	FILE *file = fopen("/proc/meminfo", "re");
+	FILE *file = open_file("/proc/meminfo");
+	size_t bytes = strlen(name);
 	char line[TEXT_BYTES];
-	uint64_t kib;
 	bool found = false;
 
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = sscanf(line, "MemAvailable: %" SCNu64 " kB", &kib) == 1;
+	while (file && !found && fgets(line, sizeof(line), file)) {
+		char unit[8] = "";
+
+		if (strncmp(line, name, bytes) != 0 || line[bytes] != ':')
+			continue;
+		found = sscanf(line + bytes + 1, "%" SCNu64 " %7s", number, unit) >= 1;
+		if (strcmp(unit, "kB") == 0)
+			*number *= 1024;
+	}
 	if (file)
 		fclose(file);
-	if (found)
-		put_integer(items, "memory_available_bytes", kib * 1024);
+	return found;
+}
+
+static void put_meminfo(json_t *items)
+{
+	uint64_t available, total, unused, pages, page;
+
+	if (read_meminfo("MemAvailable", &available))
+		put_integer(items, "memory_available_bytes", available);
 	else
 		put_text(items, "memory_available_bytes", "unavailable: /proc/meminfo has no MemAvailable");
+	if (read_meminfo("SwapTotal", &total) && read_meminfo("SwapFree", &unused))
+		put_integer(items, "swap_used_bytes", total - unused);
+	else
+		put_text(items, "swap_used_bytes", "unavailable: /proc/meminfo has no SwapTotal and SwapFree");
+	if (read_meminfo("HugePages_Total", &pages) && read_meminfo("Hugepagesize", &page))
+		put_integer(items, "huge_pages_reserved_bytes", pages * page);
+	else
+		put_text(items, "huge_pages_reserved_bytes", "unavailable: /proc/meminfo has no HugePages_Total");
 }
 
 static void put_memory(json_t *items)
 {
 	uint64_t limit_bytes = physical_bytes();
-	struct sysinfo info;
 
 	put_integer(items, "memory_bytes", physical_bytes());
 	if (!each_group("memory", look_memory, &limit_bytes))
@@ -449,11 +533,7 @@ static void put_memory(json_t *items)
 		put_integer(items, "memory_limit_bytes", limit_bytes);
 	else
 		put_text(items, "memory_limit_bytes", "none");
-	put_memory_available(items);
-	if (sysinfo(&info) == 0)
-		put_integer(items, "swap_used_bytes", (uint64_t)(info.totalswap - info.freeswap) * info.mem_unit);
-	else
-		put_text(items, "swap_used_bytes", "unavailable: sysinfo: %s", strerror(errno));
+	put_meminfo(items);
 	put_integer(items, "page_bytes", (uint64_t)sysconf(_SC_PAGESIZE));
 }
 
@@ -544,12 +624,13 @@ static void put_ticks(json_t *items)
 
 static void put_load(json_t *items)
 {
-	double load[1];
+	char text[TEXT_BYTES], *end;
+	double load;
 
-	if (getloadavg(load, 1) == 1)
-		put_real(items, "load_1min", load[0]);
+	if (read_line("/proc/loadavg", text, sizeof(text)) && (load = strtod(text, &end), end != text))
+		put_real(items, "load_1min", load);
 	else
-		put_text(items, "load_1min", "unavailable: the system does not tell it");
+		put_text(items, "load_1min", "unavailable: /proc/loadavg does not tell it");
 }
 
 static uint64_t now_ns(void)
@@ -575,6 +656,7 @@ static void put_clock(json_t *items)
 			fastest_ns = end_ns - begin_ns;
 	}
 	put_line(items, "clock_source", "/sys/devices/system/clocksource/clocksource0/current_clocksource", "none");
+	put_line(items, "clock_sources", "/sys/devices/system/clocksource/clocksource0/available_clocksource", "none");
 	put_real(items, "clock_read_ns", (double)fastest_ns / READS);
 }
 
@@ -658,10 +740,38 @@ static void put_numa_balancing(json_t *items)
 		put_text(items, "numa_balancing", "unavailable: %s: %s", path, strerror(errno));
 }
 
+/* Processors without a tick while one thread runs. The kernel writes "(null)" or nothing for none; not all have the file. */
+static void put_tickless(json_t *items)
+{
+	char text[TEXT_BYTES];
+
+	if (!read_line("/sys/devices/system/cpu/nohz_full", text, sizeof(text)) || !isdigit((unsigned char)text[0]))
+		strcpy(text, "none");
+	put_text(items, "tickless_cpus", "%s", text);
+}
+
+/* What the kernel does against faults of processors, which makes system calls and switches dearer: "12 of 17", or "off". */
+static void put_mitigations(json_t *items)
+{
+	struct found found = find_files("/sys/devices/system/cpu/vulnerabilities/*");
+	char text[4096];
+	size_t active = 0;
+
+	for (size_t i = 0; i < found.count; i++)
+		active += read_line(found_path(&found, i), text, sizeof(text)) && strncmp(text, "Mitigation", 10) == 0;
+	if (read_line("/proc/cmdline", text, sizeof(text)) && strstr(text, "mitigations=off"))
+		put_text(items, "mitigations", "off");
+	else if (found.count > 0)
+		put_text(items, "mitigations", "on: %zu of %zu kinds", active, found.count);
+	else
+		put_text(items, "mitigations", "unavailable: /sys/devices/system/cpu/vulnerabilities is empty");
+	globfree(&found.glob);
+}
+
 static void put_system(json_t *items)
 {
 	struct utsname name;
-	FILE *file = fopen("/etc/os-release", "re");
+	FILE *file = open_file("/etc/os-release");
 	char line[TEXT_BYTES], pretty[TEXT_BYTES] = "";
 
 	if (uname(&name) == 0)
@@ -675,7 +785,9 @@ static void put_system(json_t *items)
 		fclose(file);
 	put_text(items, "os", "%s", pretty[0] ? pretty : "unavailable: /etc/os-release names none");
 	put_line(items, "isolated_cpus", "/sys/devices/system/cpu/isolated", "none");
+	put_tickless(items);
 	put_numa_balancing(items);
+	put_mitigations(items);
 }
 
 static void put_benchmark_build_type(json_t *items)
@@ -728,7 +840,7 @@ json_t *environment_json(void)
 {
 	static void (*const groups[])(json_t * items) = {
 		put_time,  put_topology,   put_affinity,   put_cpu_limit, put_hypervisor, put_governor,
-		put_turbo, put_frequency,  put_memory,     put_huge_pages, put_aslr,      put_load,
+		put_turbo, put_frequency,  put_throttles,  put_memory,     put_huge_pages, put_aslr,      put_load,
 		put_ticks, put_clock,      put_pmu,        put_perf_event_paranoid, put_membarrier, put_system,
 		put_build,
 	};
@@ -738,5 +850,15 @@ json_t *environment_json(void)
 		return NULL;
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
 		groups[i](items);
+	return items;
+}
+
+json_t *environment_planted(const char *folder)
+{
+	json_t *items;
+
+	root = folder;
+	items = environment_json();
+	root = "";
 	return items;
 }

@@ -15,6 +15,12 @@
  */
 json_t *environment_json(void);
 
+/*
+ * The same, but with each file of /proc, /sys and /etc taken from below a folder: a machine that a test made up. What does not come
+ * from files (topology, affinity, the hypervisor, the PMU, membarrier, the build) is this machine's. By one thread at a time.
+ */
+json_t *environment_planted(const char *folder);
+
 /* The memory that this process may use: the machine's, or the control group's limit where that is less. */
 uint64_t environment_memory_bytes(void);
 

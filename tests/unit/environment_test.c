@@ -46,7 +46,8 @@ static void test_items_are_there(void **state)
 	static const char *const keys[] = {
 		"cpu_model", "packages", "numa_nodes", "cores", "hardware_threads", "threads_allowed",
 		"cpu_limit_cores", "smt", "l1d_bytes", "l2_bytes", "l3_bytes", "l3_caches", "cache_line_bytes",
-		"hypervisor", "governor", "turbo", "cpu_max_mhz", "memory_bytes", "memory_limit_bytes",
+		"hypervisor", "governor", "turbo", "cpu_max_mhz", "cpu_max_mhz_slowest", "throttles_since_boot",
+		"huge_pages_reserved_bytes", "clock_sources", "tickless_cpus", "mitigations", "memory_bytes", "memory_limit_bytes",
 		"memory_available_bytes", "swap_used_bytes", "page_bytes", "transparent_huge_pages", "aslr",
 		"load_1min", "steal_percent", "steal_since_boot_percent", "busy_percent", "clock_source",
 		"clock_read_ns", "pmu", "perf_event_paranoid", "membarrier", "kernel", "os", "isolated_cpus",
@@ -143,8 +144,10 @@ static const char healthy[] =
 	" 'busy_percent': 1.0, 'steal_percent': 0.0, 'steal_since_boot_percent': 0.0, 'clock_source': 'tsc',"
 	" 'clock_read_ns': 20.0, 'pmu': 'available', 'membarrier': 'available', 'benchmark_version': '1.7.1',"
 	" 'benchmark_build_type': 'release', 'build_configuration': 'release', 'compiler': 'gcc',"
-	" 'git_commit': '0123456789ab', 'git_dirty': 'no', 'isolated_cpus': '1-7', 'numa_balancing': 0,"
-	" 'jitter_lost_percent': 0.1, 'jitter_longest_ns': 50000.0, 'throttles_since_boot': 0}";
+	" 'git_commit': '0123456789ab', 'git_dirty': 'no', 'isolated_cpus': '1-7', 'numa_balancing': 'off',"
+	" 'jitter_lost_percent': 0.1, 'jitter_longest_ns': 50000.0, 'throttles_since_boot': 0, 'tickless_cpus': '1-7',"
+	" 'cpu_max_mhz': 3600.0, 'cpu_max_mhz_slowest': 3600.0, 'mitigations': 'on: 3 of 5 kinds', 'clock_sources': 'tsc hpet',"
+	" 'perf_event_paranoid': 2, 'huge_pages_reserved_bytes': 0}";
 
 static json_t *from_single_quotes(const char *text)
 {
@@ -227,10 +230,14 @@ static void test_doctor_finds_each_fault(void **state)
 		{"benchmark_build_type", "'debug'", "libbenchmark", "warn", "debug build"},
 		{"benchmark_build_type", "'unavailable: untold'", "libbenchmark", "no", "untold"},
 		{"build_configuration", "'asan'", "build", "warn", "make CONF=release"},
-		{"jitter_lost_percent", "4.0", "jitter", "warn", "isolcpus"},
+		{"jitter_lost_percent", "4.0", "jitter", "warn", "stop other load"},
 		{"jitter_longest_ns", "5e6", "jitter", "warn", "taken off"},
 		{"throttles_since_boot", "7", "throttling", "warn", "heat"},
-		{"numa_balancing", "1", "numa balancing", "ok", "on"},
+		{"numa_balancing", "'on'", "numa balancing", "ok", "on"},
+		{"cpu_max_mhz_slowest", "2000.0", "speeds", "warn", "taskset"},
+		{"mitigations", "'off'", "mitigations", "warn", "cheaper"},
+		{"perf_event_paranoid", "3", "perf", "warn", "root only"},
+		{"huge_pages_reserved_bytes", "60000000000", "huge pages reserved", "warn", "nr_hugepages"},
 		{"git_dirty", "'yes'", "commit", "warn", "commit, then build"},
 		{"git_dirty", "'unknown'", "commit", "no", "git clone"},
 	};
