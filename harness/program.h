@@ -19,8 +19,8 @@ struct program_ends {
 extern const char PROGRAM_OURS[];
 
 /*
- * Runs a program, whose name is looked for in PATH, and waits for its end; it ends with us, too. Returns its exit status; 127: it is
- * not there; 128 + n: signal n ended it; -1: it could not be started.
+ * Runs a program, whose name is looked for in PATH, and waits for its end; it ends with us, too. Returns its exit status; 127: it
+ * is not there; 128 + n: signal n ended it; -1: it could not be started.
  */
 int program_run(const char *const *arguments, const struct program_ends *ends);
 
