@@ -70,8 +70,8 @@ void measure(benchmark::State &state, const bench_session *session, size_t entry
              Progress *progress)
 {
 	metrics measured;
-	char error[BENCH_ERROR_BYTES] = "", locks[METRICS_LOCKS_BYTES], disturbed[STEADY_BYTES];
-	bool done = false;
+	char error[BENCH_ERROR_BYTES] = "", locks[METRICS_LOCKS_BYTES], verdict[STEADY_BYTES];
+	bool done = false, steady;
 
 	progress->entry = entry;
 	progress->repetition = repetition;
@@ -86,9 +86,10 @@ void measure(benchmark::State &state, const bench_session *session, size_t entry
 		return;
 	}
 	metrics_locks_text(&measured, locks);
-	steady_metrics(&measured, disturbed);
+	steady = steady_metrics(&measured, verdict);
 	steady_add(progress->tally.get(), session->entries[entry].name, &measured);
-	state.SetLabel(std::string(locks) + (*locks && *disturbed ? "; " : "") + disturbed);
+	state.SetLabel(std::string(locks) + (*locks && !steady ? "; " : "") + (steady ? "" : "steady: ") +
+	               (steady ? "" : verdict));
 	for (int i = 0; i < METRICS; i++) {
 		const char *name = metric_info(static_cast<metric>(i))->name;
 

@@ -75,6 +75,9 @@ static const struct metric_row table[METRICS] = {
 	[METRIC_ON_CPU_SHARE] = {"on_cpu_share", "1",
 		"of the window, the part for which the measuring threads were running: not asleep in a lock, nor taken off their "
 		"cores"},
+	[METRIC_CPU_WAIT_SHARE] = {"cpu_wait_share", "1",
+		"of the window, the part for which the measuring threads were ready to run, but something else had their "
+		"processors; the kernel's own account, to the nanosecond"},
 	[METRIC_STEAL_SHARE] = {"steal_share", "1",
 		"of all processors' time in the window, the part that the hypervisor gave to other machines"},
 	[METRIC_OTHER_LOAD] = {"other_load", "processors",

@@ -52,24 +52,58 @@ static bool failed_program(const char *what, const char *errors_path, char *erro
 	return false;
 }
 
+/* The summary with the verdict on each row behind it; as it is, where no time was measured. */
+static void write_judged(FILE *out, struct table *table)
+{
+	char verdict[STEADY_BYTES];
+	bool timed = table->rows == 0 || table_cell(table, 0, "ns_per_op");
+
+	for (size_t column = 0; column < table->columns; column++)
+		fprintf(out, "%s%s", column ? "\t" : "", table_column(table, column));
+	fputs(timed ? "\tsteady\n" : "\n", out);
+	for (size_t row = 0; row < table->rows; row++) {
+		for (size_t column = 0; column < table->columns; column++)
+			fprintf(out, "%s%s", column ? "\t" : "", table_cell(table, row, table_column(table, column)));
+		if (timed)
+			steady_row(table, row, verdict);
+		fprintf(out, "%s%s\n", timed ? "\t" : "", timed ? verdict : "");
+	}
+}
+
 bool report_summarise(const char *root, const char *folder, const char *slug, char *error)
 {
 	char script[RUN_PATH_BYTES], table[RUN_PATH_BYTES], out[RUN_PATH_BYTES], log[RUN_PATH_BYTES];
 	const char *const argv[] = {PYTHON, script, table, NULL};
 	struct results_file file;
+	struct table summary;
+	char *printed = NULL;
+	size_t bytes;
+	FILE *stream = open_memstream(&printed, &bytes);
+	bool fine;
 
 	snprintf(script, sizeof script, "%.4000s/plots/summarise.py", root);
 	snprintf(table, sizeof table, "%.3900s/%s.tsv", folder, slug);
 	snprintf(out, sizeof out, "%.3900s/%s.summary.tsv", folder, slug);
 	snprintf(log, sizeof log, "%.4000s/summarise.log", folder);
-	if (!results_open(&file, out, error, RUN_ERROR_BYTES))
-		return false;
-	if (!run_program(argv, file.stream, log)) {
-		results_abort(&file);
+	fine = stream && run_program(argv, stream, log);
+	if (stream)
+		fclose(stream);
+	if (!fine) {
+		free(printed);
 		return failed_program(script, log, error);
 	}
 	unlink(log);
-	return results_commit(&file, error, RUN_ERROR_BYTES);
+	if (!table_parse(&summary, printed)) { /* the text is the table's now */
+		snprintf(error, RUN_ERROR_BYTES, "%.400s printed no table", script);
+		return false;
+	}
+	fine = results_open(&file, out, error, RUN_ERROR_BYTES);
+	if (fine) {
+		write_judged(file.stream, &summary);
+		fine = results_commit(&file, error, RUN_ERROR_BYTES);
+	}
+	table_free(&summary);
+	return fine;
 }
 
 /* ---- HTML ---------------------------------------------------------------------------------------------------------- */
@@ -208,6 +242,21 @@ static const char *table_of(const json_t *figure)
 	return name ? name : "summary";
 }
 
+/* Under a figure: how many of the points in it are not to be trusted, where there are any. */
+static void write_unsteady(FILE *out, const struct table *table, const char *each, const char *panel)
+{
+	size_t points = 0, unsteady = 0;
+	char verdict[STEADY_BYTES];
+
+	for (size_t row = 0; row < table->rows && table_cell(table, row, "ns_per_op"); row++)
+		if (!panel || strcmp(table_cell(table, row, each), panel) == 0) {
+			points++;
+			unsteady += !steady_row(table, row, verdict);
+		}
+	if (unsteady)
+		fprintf(out, " <span class=\"missed\">%zu of %zu points are not steady (see the table).</span>", unsteady, points);
+}
+
 /* Draws one figure from one table: for all its rows, or for those whose column `each` holds `panel`. */
 static void draw(struct page *page, const json_t *figure, const char *slug, const struct table *table, const char *panel)
 {
@@ -251,6 +300,7 @@ static void draw(struct page *page, const json_t *figure, const char *slug, cons
 		write_panel(page->out, each, panel);
 	fputs(".</b> ", page->out);
 	html_escaped(page->out, caption);
+	write_unsteady(page->out, table, each, panel);
 	fputs("</figcaption>\n</figure>\n", page->out);
 }
 
@@ -356,9 +406,10 @@ static void write_points(FILE *out, const struct table *table)
 	        table->rows);
 	for (size_t i = 0; i < parameters; i++)
 		fprintf(out, "<th class=\"t\">%s</th>", columns[i]);
+	fputs("<th class=\"t\">steady</th>", out);
 	for (size_t i = 0; i < count; i++)
 		fprintf(out, "<th>%s</th>", metrics[i]);
-	fputs("<th class=\"t\">steady</th></tr>\n", out);
+	fputs("<th class=\"t\">why not</th></tr>\n", out);
 	for (size_t row = 0; row < table->rows; row++) {
 		char verdict[STEADY_BYTES];
 		bool steady = steady_row(table, row, verdict);
@@ -369,15 +420,16 @@ static void write_points(FILE *out, const struct table *table)
 			html_escaped(out, table_cell(table, row, columns[i]));
 			fputs("</td>", out);
 		}
+		fprintf(out, "<td class=\"t%s\">%.*s</td>", steady ? "" : " missed", (int)strcspn(verdict, ":"), verdict);
 		for (size_t i = 0; i < count; i++)
 			write_median(out, table, row, metrics[i]);
 		fprintf(out, "<td class=\"t%s\">", steady ? "" : " missed");
-		html_escaped(out, verdict);
+		html_escaped(out, verdict + strcspn(verdict, ":") + (strchr(verdict, ':') ? 2 : 0));
 		fputs("</td></tr>\n", out);
 	}
 	fputs("</table></div><p class=\"facts\">Grey rows: more threads than cores. Steady: repetitions agree within a "
-	      "coefficient of "
-	      "variation of 5 %, and nothing else was seen to disturb them (steal, other load, throttling).</p></details>\n", out);
+	      "coefficient of variation of 5 %, and half of them at least ran undisturbed (by others on their processors, steal, "
+	      "other load, throttling).</p></details>\n", out);
 }
 
 /* The best point of each implementation that keeps things and may be shared, with enough cores. */
@@ -591,68 +643,73 @@ static void write_machine(struct page *page)
 	json_decref(checks);
 }
 
-/* "threads: rcu, threads 4", "codec: json, decode". */
+/* "rcu, threads 4, in threads", "json, decode, in codec". */
 static void name_point(const struct table *table, size_t row, const char *slug, char text[128])
 {
 	const char *codec = table_cell(table, row, "codec");
 	bool is_codec = codec && strcmp(codec, "-") != 0;
 
-	snprintf(text, 128, "%.40s: %.30s, %s%.20s", slug, is_codec ? codec : table_cell(table, row, "impl"),
-	         is_codec ? "" : "threads ", table_cell(table, row, is_codec ? "operation" : "threads"));
+	snprintf(text, 128, "%.30s, %s%.20s, in %.40s", is_codec ? codec : table_cell(table, row, "impl"),
+	         is_codec ? "" : "threads ", table_cell(table, row, is_codec ? "operation" : "threads"), slug);
 }
 
-/* How far the run is to be trusted, before anything else: points whose repetitions disagree, or that something disturbed. */
-static void write_trust(struct page *page, const json_t *plan)
+/* All points of a run that have a time; how many of them can be told to vary or not. */
+static struct steady_tally *tally_run(const struct page *page, const json_t *plan, size_t *points, size_t *known)
 {
-	size_t points = 0, unsteady = 0, unknown = 0, index;
-	char worst[STEADY_BYTES] = "", where[128] = "";
-	double most = 0;
+	struct steady_tally *tally = steady_tally_new();
 	const json_t *entry;
+	size_t index;
 
+	*points = *known = 0;
 	json_array_foreach(json_object_get(plan, "experiments"), index, entry) {
 		const char *slug = json_string_value(json_object_get(entry, "slug"));
-		char path[RUN_PATH_BYTES], verdict[STEADY_BYTES];
+		char path[RUN_PATH_BYTES], name[128];
 		struct table table;
 
 		snprintf(path, sizeof path, "%.3900s/%s.summary.tsv", page->folder, slug);
 		if (!table_load(&table, path))
 			continue;
 		for (size_t row = 0; row < table.rows && table_cell(&table, row, "ns_per_op"); row++) {
-			bool steady = steady_row(&table, row, verdict);
-			double variation = 0;
-
-			points++;
-			unsteady += !steady;
-			unknown += steady && !steady_known(&table, row);
-			table_number(&table, row, "ns_per_op_cv", &variation);
-			if (!steady && (!*worst || variation > most)) {
-				most = variation;
-				snprintf(worst, sizeof worst, "%s", verdict + strlen("no: "));
-				name_point(&table, row, slug, where);
-			}
+			name_point(&table, row, slug, name);
+			steady_add_row(tally, name, &table, row);
+			*known += steady_known(&table, row);
+			++*points;
 		}
 		table_free(&table);
 	}
-	if (points == 0)
-		return;
-	fprintf(page->out, "<p class=\"trust%s\"><b>How far to trust this run.</b> ", unsteady ? " unsteady" : "");
-	if (unsteady) {
-		fprintf(page->out,
-		        "%zu of %zu points are not steady: repetitions vary by more than 5 %%, or steal, other load or throttling "
-		        "was seen. The worst: ", unsteady, points);
-		html_escaped(page->out, where);
-		fputs(" (", page->out);
-		html_escaped(page->out, worst);
-		fputs("). Believe differences only where intervals lie apart, and no small ones. <code>capacitor doctor "
-		      "--fix</code> prints what "
-		      "could make this machine steadier.", page->out);
-	} else {
-		fprintf(page->out, "%zu of %zu points are steady.", points - unknown, points);
+	return tally;
+}
+
+/* How far the run is to be trusted, before anything else: points whose repetitions disagree, or that something disturbed. */
+static void write_trust(struct page *page, const json_t *plan)
+{
+	size_t points, known, bytes, unsteady;
+	struct steady_tally *tally = tally_run(page, plan, &points, &known);
+	char *said = NULL;
+	FILE *memory = open_memstream(&said, &bytes);
+
+	unsteady = memory ? steady_say(memory, tally) : 0;
+	if (memory)
+		fclose(memory);
+	steady_tally_free(tally);
+	if (points > 0) {
+		fprintf(page->out, "<p class=\"trust%s\"><b>How far to trust this run.</b> ", unsteady ? " unsteady" : "");
+		html_escaped(page->out, said ? said : "");
+		if (unsteady)
+			fputs(". Believe differences only where intervals lie apart, and no small ones; <code>capacitor doctor "
+			      "--fix</code> prints what could make this machine steadier.", page->out);
+		else if (known == points)
+			fprintf(page->out, "All %zu points are steady: repetitions vary by 5 %% at most, and nothing else was "
+			        "seen to disturb them.", points);
+		else
+			fputs("Nothing was seen to disturb what was measured.", page->out);
+		if (known < points)
+			fprintf(page->out, " For %zu of %zu points there are too few repetitions to tell whether they would come "
+			        "out so again.", points - known, points);
+		write_machine(page);
+		fputs("</p>\n", page->out);
 	}
-	write_machine(page);
-	if (unknown)
-		fprintf(page->out, " Of %zu points there are too few repetitions to tell.", unknown);
-	fputs("</p>\n", page->out);
+	free(said);
 }
 
 /* ---- The page ------------------------------------------------------------------------------------------------------ */

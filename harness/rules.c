@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/steady.h"
+
 /* ---- What several rules ask --------------------------------------------------------------------------------------------- */
 
 #define FOR_EACH(row, kind) for (struct point_row row = {0}; evidence_next(evidence, kind, &row);)
@@ -794,23 +796,20 @@ static void find_noise(const struct rule *rule, const struct evidence *evidence,
 	}
 }
 
+/* Its bounds are those of harness/steady.c. */
 static void find_disturbed(const struct rule *rule, const struct evidence *evidence, struct findings *findings)
 {
 	FOR_EACH(row, EVIDENCE_POINTS) {
-		double steal = row_or(row, "steal_share", 0), load = row_or(row, "other_load", 0), throttles = row_or(row,
-		                                                                                                      "throttles",
-		                                                                                                      	0);
-		double resolved = rule->bound + 0.03 / fmax(row_or(row, "window_s", 1), 0.001);
+		double share = fmax(row_or(row, "cpu_wait_share", 0), row_or(row, "steal_share", 0));
+		double most = fmax(share, fmax(row_or(row, "other_load", 0), row_or(row, "throttles", 0)));
+		char reasons[STEADY_BYTES];
 		struct finding *finding;
 
-		if (steal <= 0.01 && load <= resolved && throttles < 1)
+		if (steady_undisturbed(&row.of->table, row.row, reasons))
 			continue;
-		finding = finding_report(findings, rule, "the machine", row, FINDING_DOUBT, fmax(steal, fmax(load, throttles)));
+		finding = finding_report(findings, rule, "the machine", row, FINDING_DOUBT, most);
 		if (finding)
-			finding_add(finding,
-			            "while this was measured: steal %s %%, %s processors busy with something else, slowed down "
-				     "for "
-			            "heat %s times", figure(100 * steal), figure(load), figure(throttles));
+			finding_add(finding, "while this was measured: %s", reasons);
 	}
 }
 
@@ -1072,8 +1071,8 @@ const struct rule rules[] = {
 	{
 		.name = "disturbed", .title = "did something else at the same time", .bound = 0.2,
 		.from = EVIDENCE_POINTS, .find = find_disturbed,
-		.when = "others kept %g processors busy (and what the window cannot resolve), took 1 % of the time, or heat "
-		        "slowed them down",
+		.when = "others kept %g processors busy or ours from running, time was stolen, or heat slowed them down (with the "
+		        "bounds of harness/steady.c, and what the window cannot resolve)",
 		.mechanism = "Whoever else runs takes processors, caches and memory bandwidth, now and then.",
 		.advice = "Stop it, or wait; pin to isolated processors; compare only what was measured by turns.",
 		.verify = "capacitor doctor --fix",

@@ -146,12 +146,14 @@ static struct runner_note note(const struct runner *runner)
 	struct rusage usage = {.ru_nvcsw = 0};
 	struct timespec processor = {0, 0};
 	struct runner_note noted;
+	uint64_t cpu_wait_ns = steady_cpu_wait_ns();
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &processor);
 	getrusage(RUSAGE_THREAD, &usage);
 	noted = (struct runner_note){
 		.time_ns = latency_monotonic_ns(),
 		.processor_ns = (uint64_t)processor.tv_sec * 1000000000u + (uint64_t)processor.tv_nsec,
+		.cpu_wait_ns = cpu_wait_ns,
 		.voluntary_switches = usage.ru_nvcsw,
 		.involuntary_switches = usage.ru_nivcsw,
 		.futex_calls = runner->futex_counter < 0 ? 0 : futex_calls(runner->futex_counter),
@@ -259,7 +261,8 @@ static void report_latency(const struct runner_run *run, struct metrics *metrics
 static void report_threads(const struct runner_run *run, struct metrics *metrics)
 {
 	double operations = 0, allocations = 0, bytes = 0, voluntary = 0, involuntary = 0, time_s = 0;
-	double running_s = 0;
+	double running_s = 0, waiting_s = 0;
+	bool knows_waiting = true;
 
 	for (unsigned i = 0; i < run->threads; i++) {
 		const struct runner_note *opened = &run->runners[i].opened, *closed = &run->runners[i].closed;
@@ -270,9 +273,15 @@ static void report_threads(const struct runner_run *run, struct metrics *metrics
 		voluntary += (double)(closed->voluntary_switches - opened->voluntary_switches);
 		involuntary += (double)(closed->involuntary_switches - opened->involuntary_switches);
 		time_s += (double)(closed->time_ns - opened->time_ns) / 1e9 / run->threads;
+		knows_waiting = knows_waiting && opened->cpu_wait_ns != STEADY_UNKNOWN && closed->cpu_wait_ns != STEADY_UNKNOWN;
+		waiting_s += (double)(closed->cpu_wait_ns - opened->cpu_wait_ns) / 1e9 / run->threads;
 		running_s += (double)(closed->processor_ns - opened->processor_ns) / 1e9 / run->threads;
 	}
 	metrics_set(metrics, METRIC_ON_CPU_SHARE, running_s / time_s);
+	if (knows_waiting)
+		metrics_set(metrics, METRIC_CPU_WAIT_SHARE, waiting_s / time_s);
+	else
+		metrics_lack(metrics, METRIC_CPU_WAIT_SHARE, "this kernel keeps no account of it (/proc/thread-self/schedstat)");
 	steady_report(&run->machine_opened, &run->machine_closed, metrics);
 	metrics_set(metrics, METRIC_VOLUNTARY_SWITCHES_PER_S, voluntary / time_s);
 	metrics_set(metrics, METRIC_INVOLUNTARY_SWITCHES_PER_S, involuntary / time_s);

@@ -33,6 +33,7 @@ _Static_assert(RUNNER_FOUND_BYTES + 1 == TEAM_COUNTS, "a team counts what a runn
 /* What a thread notes of itself. */
 struct runner_note {
 	uint64_t time_ns, processor_ns; /* of the clock, and for which it was running */
+	uint64_t cpu_wait_ns;           /* for which it was ready to run, and was not; STEADY_UNKNOWN: nobody tells */
 	uint64_t count[TEAM_COUNTS];
 	long voluntary_switches, involuntary_switches;
 	uint64_t futex_calls;

@@ -11,34 +11,56 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "harness/tidy.h"
+
 #define REPETITIONS_MIN 3 /* below, a coefficient of variation means nothing */
 #define GAP_NS          5000
-#define PROCESSORS_MAX  1024
+#define NAME_BYTES      256
 
 /*
- * From which values on a figure is not to be trusted. Judgement, not theory: what is looked for begins at 5 %, so what can move a
- * figure
- * by as much is too much.
+ * From which values on a figure is not to be trusted. Judgement, not theory: what is looked for begins at 5 %, so what
+ * can move a figure by as much is too much.
+ *
+ *   varies       what is looked for would drown in it
+ *   cpu wait     the threads did not run for that part of the window, and whoever waits for a lock that one of them held waited,
+ *                too. Where there are more threads than processors, that is what is measured, and no fault
+ *   steal        is of all processors; one of them may have lost several times as much. A tick is told late: one of two
+ *                processors is added
+ *   other load   shares caches and memory even where it leaves the processors alone. Three ticks are added: ours and those of
+ *                the others begin and end beside the window's edges
+ *   throttled    counted once per excess of heat, however long it took
  */
 static const struct bound {
 	enum metric metric; /* METRICS: the coefficient of variation of ns_per_op */
 	const char *column;
 	double bound;
+	double resolved_s; /* added, in parts of the window: what /proc/stat with its ticks of 10 ms cannot tell from it */
 	const char *format; /* of the value times `scale` */
 	double scale;
 	const char *short_format; /* of a count of points, for bench */
 } bounds[] = {
-	{(enum metric)METRICS, "ns_per_op_cv", 0.05, "varies by %.0f %%", 100, "%zu vary by more than 5 %% between repetitions"},
-	{METRIC_STEAL_SHARE, "steal_share", 0.01, "steal %.1f %%", 100, "%zu with more than 1 %% of stolen time"},
-	/* A tick is 10 ms: what a window cannot resolve is added, see bound_of(). */
-	{METRIC_OTHER_LOAD, "other_load", 0.2, "other load %.1f processors", 1, "%zu beside other load"},
-	{METRIC_THROTTLES, "throttles", 0.5, "throttled %.0f times", 1, "%zu throttled"},
+	{(enum metric)METRICS, "ns_per_op_cv", 0.05, 0, "varies by %.0f %%", 100, "%zu vary by more than 5 %% between repetitions"},
+	{METRIC_CPU_WAIT_SHARE, "cpu_wait_share", 0.05, 0, "waited for processors %.0f %%", 100,
+	 "%zu kept off their processors for more than 5 %% of the time"},
+	{METRIC_STEAL_SHARE, "steal_share", 0.01, 0.005, "steal %.1f %%", 100, "%zu with stolen time"},
+	{METRIC_OTHER_LOAD, "other_load", 0.2, 0.03, "other load %.1f processors", 1, "%zu beside other load"},
+	{METRIC_THROTTLES, "throttles", 0.5, 0, "throttled %.0f times", 1, "%zu throttled"},
 };
 #define BOUNDS (sizeof bounds / sizeof bounds[0])
 
-static double bound_of(const struct bound *bound, double window_s)
+static double bound_of(const struct bound *bound, double window_s, double oversubscribed)
 {
-	return bound->metric == METRIC_OTHER_LOAD && window_s > 0 ? bound->bound + 0.03 / window_s : bound->bound;
+	if (bound->metric == METRIC_CPU_WAIT_SHARE && oversubscribed > 0)
+		return INFINITY;
+	return window_s > 0 ? bound->bound + bound->resolved_s / window_s : bound->bound;
+}
+
+/* Is a run's metric beyond its bound? Not where it is unknown. */
+static bool beyond(const struct bound *bound, const struct metrics *metrics)
+{
+	return bound->metric < METRICS && !metrics->unavailable[bound->metric] &&
+	       metrics->value[bound->metric] >
+	               bound_of(bound, metrics->value[METRIC_WINDOW_S], metrics->value[METRIC_OVERSUBSCRIBED]);
 }
 
 /* ---- While a window is open --------------------------------------------------------------------------------------- */
@@ -86,22 +108,37 @@ static bool read_ticks(struct steady_reading *reading)
 	return true;
 }
 
-/* How often processors were slowed down for their heat; false: this machine does not say. */
+/* How often processors were slowed down for their heat; false: this machine does not say. Those that are switched off have no such
+ * file, wherever they are among the others. */
 static bool read_throttles(uint64_t *throttles)
 {
+	long processors = sysconf(_SC_NPROCESSORS_CONF);
 	bool any = false;
 
 	*throttles = 0;
-	for (unsigned processor = 0; processor < PROCESSORS_MAX; processor++) {
+	for (long processor = 0; processor < processors; processor++) {
 		char path[96], text[32];
 
-		snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%u/thermal_throttle/core_throttle_count", processor);
+		snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%ld/thermal_throttle/core_throttle_count", processor);
 		if (!read_text(path, text, sizeof text))
-			break;
+			continue;
 		*throttles += strtoull(text, NULL, 10);
 		any = true;
 	}
 	return any;
+}
+
+/* "ran waited slices", the first two in ns. */
+uint64_t steady_cpu_wait_ns(void)
+{
+	char text[96], *next, *end;
+	uint64_t waited_ns;
+
+	if (!read_text("/proc/thread-self/schedstat", text, sizeof text))
+		return STEADY_UNKNOWN;
+	strtoull(text, &next, 10);
+	waited_ns = strtoull(next, &end, 10);
+	return end == next ? STEADY_UNKNOWN : waited_ns;
 }
 
 void steady_read(struct steady_reading *reading)
@@ -146,15 +183,15 @@ static void add_reason(char text[STEADY_BYTES], const struct bound *bound, doubl
 		snprintf(text + used, STEADY_BYTES - used, bound->format, value * bound->scale);
 }
 
-void steady_metrics(const struct metrics *metrics, char text[STEADY_BYTES])
+bool steady_metrics(const struct metrics *metrics, char text[STEADY_BYTES])
 {
 	char reasons[STEADY_BYTES] = "";
 
 	for (size_t i = 0; i < BOUNDS; i++)
-		if (bounds[i].metric < METRICS && !metrics->unavailable[bounds[i].metric] &&
-		    metrics->value[bounds[i].metric] > bound_of(&bounds[i], metrics->value[METRIC_WINDOW_S]))
+		if (beyond(&bounds[i], metrics))
 			add_reason(reasons, &bounds[i], metrics->value[bounds[i].metric]);
-	snprintf(text, STEADY_BYTES, "%s%.200s", *reasons ? "disturbed: " : "", reasons);
+	snprintf(text, STEADY_BYTES, "%s%.200s", *reasons ? "no: " : "yes", reasons);
+	return !*reasons;
 }
 
 bool steady_known(const struct table *summary, size_t row)
@@ -164,14 +201,34 @@ bool steady_known(const struct table *summary, size_t row)
 	return table_number(summary, row, "ns_per_op_cv", &variation);
 }
 
+/* The same of a row; *value is what it has. */
+static bool row_beyond(const struct bound *bound, const struct table *summary, size_t row, double *value)
+{
+	double window_s = 0, oversubscribed = 0;
+
+	table_number(summary, row, "window_s", &window_s);
+	table_number(summary, row, "oversubscribed", &oversubscribed);
+	return table_number(summary, row, bound->column, value) && *value > bound_of(bound, window_s, oversubscribed);
+}
+
+bool steady_undisturbed(const struct table *summary, size_t row, char reasons[STEADY_BYTES])
+{
+	double value;
+
+	*reasons = '\0';
+	for (size_t i = 0; i < BOUNDS; i++)
+		if (bounds[i].metric < METRICS && row_beyond(&bounds[i], summary, row, &value))
+			add_reason(reasons, &bounds[i], value);
+	return !*reasons;
+}
+
 bool steady_row(const struct table *summary, size_t row, char text[STEADY_BYTES])
 {
 	char reasons[STEADY_BYTES] = "";
-	double value, window_s = 0;
+	double value;
 
-	table_number(summary, row, "window_s", &window_s);
 	for (size_t i = 0; i < BOUNDS; i++)
-		if (table_number(summary, row, bounds[i].column, &value) && value > bound_of(&bounds[i], window_s))
+		if (row_beyond(&bounds[i], summary, row, &value))
 			add_reason(reasons, &bounds[i], value);
 	if (*reasons)
 		snprintf(text, STEADY_BYTES, "no: %.200s", reasons);
@@ -188,7 +245,8 @@ struct tallied {
 	char *point;
 	unsigned count;
 	double mean, squares; /* of ns_per_op: Welford's */
-	bool disturbed[BOUNDS];
+	double variation;     /* of a row of a summary, which knows it */
+	bool over[BOUNDS];
 };
 
 struct steady_tally {
@@ -211,19 +269,23 @@ void steady_tally_free(struct steady_tally *tally)
 	free(tally);
 }
 
-static struct tallied *tallied_of(struct steady_tally *tally, const char *point)
+static struct tallied *add_tallied(struct steady_tally *tally, const char *point)
 {
-	struct tallied *grown;
+	struct tallied *grown = realloc(tally->points, (tally->count + 1) * sizeof *grown);
 
-	for (size_t i = 0; i < tally->count; i++)
-		if (strcmp(tally->points[i].point, point) == 0)
-			return &tally->points[i];
-	grown = realloc(tally->points, (tally->count + 1) * sizeof *grown);
 	if (!grown)
 		return NULL;
 	tally->points = grown;
 	grown[tally->count] = (struct tallied){.point = strdup(point)};
 	return grown[tally->count].point ? &grown[tally->count++] : NULL;
+}
+
+static struct tallied *tallied_of(struct steady_tally *tally, const char *point)
+{
+	for (size_t i = 0; i < tally->count; i++)
+		if (strcmp(tally->points[i].point, point) == 0)
+			return &tally->points[i];
+	return add_tallied(tally, point);
 }
 
 void steady_add(struct steady_tally *tally, const char *point, const struct metrics *metrics)
@@ -237,30 +299,57 @@ void steady_add(struct steady_tally *tally, const char *point, const struct metr
 	tallied->mean += from_mean / ++tallied->count;
 	tallied->squares += from_mean * (metrics->value[METRIC_NS_PER_OP] - tallied->mean);
 	for (size_t i = 0; i < BOUNDS; i++)
-		if (bounds[i].metric < METRICS && !metrics->unavailable[bounds[i].metric])
-			tallied->disturbed[i] |= metrics->value[bounds[i].metric] > bound_of(&bounds[i],
-			                                                                     metrics->value[METRIC_WINDOW_S]);
+		tallied->over[i] |= beyond(&bounds[i], metrics);
+}
+
+void steady_add_row(struct steady_tally *tally, const char *point, const struct table *summary, size_t row)
+{
+	struct tallied *tallied = tally ? add_tallied(tally, point) : NULL;
+
+	if (!tallied)
+		return;
+	for (size_t i = 0; i < BOUNDS; i++)
+		tallied->over[i] = row_beyond(&bounds[i], summary, row, &tallied->variation);
+	tallied->variation = 0;
+	table_number(summary, row, "ns_per_op_cv", &tallied->variation);
 }
 
 static double variation_of(const struct tallied *tallied)
 {
 	if (tallied->count < REPETITIONS_MIN || tallied->mean <= 0)
-		return 0;
+		return tallied->variation;
 	return sqrt(tallied->squares / (tallied->count - 1)) / tallied->mean;
 }
 
-void steady_print(FILE *stream, const struct steady_tally *tally, const char *command)
+/* "rcu, threads 4": what mostly tells points apart; a name without such parts as it is. */
+static const char *short_name(const char *point, char name[NAME_BYTES])
+{
+	static const char *const parts[] = {"threads", "mix", "trace", "operation"};
+	char impl[64], part[64];
+	size_t used;
+
+	if (!tidy_parameter(point, "codec", impl, sizeof impl) && !tidy_parameter(point, "impl", impl, sizeof impl))
+		snprintf(impl, sizeof impl, "%.60s", point);
+	used = (size_t)snprintf(name, NAME_BYTES, "%s", impl);
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+		if (tidy_parameter(point, parts[i], part, sizeof part) && used < NAME_BYTES)
+			used += (size_t)snprintf(name + used, NAME_BYTES - used, ", %s %s", parts[i], part);
+	return name;
+}
+
+size_t steady_say(FILE *stream, const struct steady_tally *tally)
 {
 	size_t unsteady = 0, of_bound[BOUNDS] = {0};
 	const struct tallied *worst = NULL;
-	bool begun = false;
+	char name[NAME_BYTES];
+	const char *between = "";
 
 	for (size_t i = 0; tally && i < tally->count; i++) {
 		const struct tallied *tallied = &tally->points[i];
 		bool steady = true;
 
 		for (size_t b = 0; b < BOUNDS; b++) {
-			bool over = bounds[b].metric < METRICS ? tallied->disturbed[b] : variation_of(tallied) > bounds[b].bound;
+			bool over = bounds[b].metric < METRICS ? tallied->over[b] : variation_of(tallied) > bounds[b].bound;
 
 			of_bound[b] += over;
 			steady = steady && !over;
@@ -269,18 +358,32 @@ void steady_print(FILE *stream, const struct steady_tally *tally, const char *co
 		if (!worst || variation_of(tallied) > variation_of(worst))
 			worst = tallied;
 	}
-	if (unsteady == 0)
-		return;
-	fprintf(stream, "capacitor %s: %zu of %zu points are not steady: ", command, unsteady, tally->count);
+	if (unsteady > 0)
+		fprintf(stream, "%zu of %zu points are not steady: ", unsteady, tally->count);
 	for (size_t b = 0; b < BOUNDS; b++)
 		if (of_bound[b]) {
-			fputs(begun ? "; " : "", stream);
+			fputs(between, stream);
 			fprintf(stream, bounds[b].short_format, of_bound[b]);
 			if (bounds[b].metric == (enum metric)METRICS)
-				fprintf(stream, " (worst %.0f %%)", 100 * variation_of(worst));
-			begun = true;
+				fprintf(stream, " (worst: %s: %.0f %%)", short_name(worst->point, name), 100 * variation_of(worst));
+			between = "; ";
 		}
-	fputs(". Trust no small difference; `capacitor doctor --fix` tells what could be done.\n", stream);
+	return unsteady;
+}
+
+void steady_print(FILE *stream, const struct steady_tally *tally, const char *command)
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *memory = open_memstream(&text, &bytes);
+	size_t unsteady = memory ? steady_say(memory, tally) : 0;
+
+	if (memory)
+		fclose(memory);
+	if (unsteady > 0)
+		fprintf(stream, "capacitor %s: %s. Trust no small difference; `capacitor doctor --fix` tells what could be done.\n",
+		        command, text);
+	free(text);
 }
 
 /* ---- A machine at rest ---------------------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include "harness/options.h"
 #include "harness/report.h"
 #include "harness/results.h"
+#include "harness/steady.h"
 
 const char *const tidy_parameters[] = {
 	"suite", "impl", "policy", "counters", "hash", "threads", "keys", "key_bytes", "value_bytes", "mix", "skew",
@@ -41,7 +42,7 @@ void tidy_header(FILE *out)
 		fprintf(out, "\t%s", tidy_parameters[i]);
 	for (int metric = 0; metric < METRICS; metric++)
 		fprintf(out, "\t%s", metric_info((enum metric)metric)->name);
-	fputc('\n', out);
+	fputs("\tsteady\n", out);
 }
 
 /* A cell of text from elsewhere: a tab or a newline in it would break the table. */
@@ -69,7 +70,8 @@ static void write_reason(FILE *out, const json_t *context, const json_t *run, co
 static void write_row(FILE *out, const char *experiment, const json_t *context, const json_t *run)
 {
 	const char *name = json_string_value(json_object_get(run, "name"));
-	char value[256], impl[256] = "-";
+	char value[256], impl[256] = "-", verdict[STEADY_BYTES];
+	struct metrics metrics;
 
 	fprintf(out, "%s\t%lld", experiment, (long long)json_integer_value(json_object_get(run, "repetition_index")));
 	for (size_t i = 0; tidy_parameters[i]; i++) {
@@ -79,16 +81,20 @@ static void write_row(FILE *out, const char *experiment, const json_t *context, 
 		write_cell(out, value);
 	}
 	tidy_parameter(name, "impl", impl, sizeof impl);
+	metrics_clear(&metrics, "not recorded");
 	for (int metric = 0; metric < METRICS; metric++) {
 		const char *column = metric_info((enum metric)metric)->name;
 		const json_t *number = json_object_get(run, column);
 
-		if (json_is_number(number))
+		if (json_is_number(number)) {
+			metrics_set(&metrics, (enum metric)metric, json_number_value(number));
 			fprintf(out, "\t%.9g", json_number_value(number));
-		else
+		} else {
 			write_reason(out, context, run, impl, column);
+		}
 	}
-	fputc('\n', out);
+	steady_metrics(&metrics, verdict);
+	fprintf(out, "\t%s\n", verdict);
 }
 
 bool tidy_rows(FILE *out, const char *experiment, const json_t *document, size_t *failed)

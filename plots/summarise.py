@@ -9,6 +9,7 @@ the column `coverage` says what that is worth (5 repetitions: 0.9375; 3: 0.75; 1
 
 Columns: the parameters, repetitions, coverage, then for each metric its median, <metric>_low and <metric>_high; behind those of
 ns_per_op its coefficient of variation, ns_per_op_cv, from three repetitions on. A metric that was unavailable keeps its text.
+The caller (report_summarise) adds the column `steady`, the verdict on each row.
 """
 import csv
 import sys
@@ -19,6 +20,7 @@ from scipy.stats import variation as scipy_variation
 
 PARAMETERS = ["experiment", "suite", "impl", "policy", "counters", "hash", "threads", "keys", "key_bytes", "value_bytes", "mix",
               "skew", "capacity_bytes", "trace", "partition", "codec", "record", "operation"]
+OF_ONE = ["repetition", "steady"]  # of one repetition; the verdict on all of them needs the bounds of harness/steady.c
 CONFIDENCE = 0.95
 VARIED = ["ns_per_op"]  # metrics whose coefficient of variation is told
 
@@ -61,7 +63,7 @@ def main(path):
         if not names:
             sys.exit(f"summarise.py: {path} is empty")
     parameters = [name for name in names if name in PARAMETERS]
-    metrics = [name for name in names if name not in PARAMETERS and name != "repetition"]
+    metrics = [name for name in names if name not in PARAMETERS and name not in OF_ONE]
     points = {}
     for row in rows:
         points.setdefault(tuple(row[name] for name in parameters), []).append(row)

@@ -190,7 +190,7 @@ static const struct {
 	 {{"x.summary.tsv", point, {"null_ns_per_op=40"}}}, {{"x.summary.tsv", point, {"impl=null null_ns_per_op=100"}}}},
 	{"noise", "is 18.0 %",
 	 {{"x.summary.tsv", point, {"ns_per_op_cv=0.18"}}}, {{"x.summary.tsv", point, {"ns_per_op_cv=0.03"}}}},
-	{"disturbed", "steal 5 %, 1.5 processors",
+	{"disturbed", "measured: steal 5.0 %, other load 1.5 processors",
 	 {{"x.summary.tsv", point, {"steal_share=0.05 other_load=1.5"}}}, {{"x.summary.tsv", point,
 	 	{"steal_share=0.001 other_load=0.2"}}}},
 	{"few", "3 repetitions", {{"x.summary.tsv", point, {"repetitions=3"}}}, {{"x.summary.tsv", point, {"repetitions=6"}}}},

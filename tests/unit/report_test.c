@@ -207,6 +207,52 @@ static void test_page_stands_alone(void **state)
 	free(text);
 }
 
+/* The page of a run of two points, with these coefficients of variation and shares of stolen time. */
+static char *page_of(const char *first_cv, const char *second_cv, const char *second_steal)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text),
+	         "experiment\timpl\tthreads\tmix\trepetitions\tcoverage\tops_per_s\tops_per_s_low\tops_per_s_high\tns_per_op\t"
+	         "ns_per_op_low\tns_per_op_high\tns_per_op_cv\tsteal_share\twindow_s\toversubscribed\n"
+	         "one\trcu\t1\t95-4-1\t6\t0.9688\t2000000\t1900000\t2100000\t500\t490\t510\t%s\t0\t1\t0\n"
+	         "one\trwlock\t2\t95-4-1\t6\t0.9688\t1000000\t900000\t1100000\t1000\t990\t1010\t%s\t%s\t1\t0\n",
+	         first_cv, second_cv, second_steal);
+	scratch_write(scratch_path("a 'run'/one.summary.tsv"), text);
+	return page();
+}
+
+/* How far the run can be trusted stands before anything else, and beside what it is about: on a steady run, two that are not, and
+ * one that nobody can tell of. */
+static void test_trust(void **state)
+{
+	char *text;
+
+	(void)state;
+	write_run(FAILED_HEADER);
+	text = page_of("0.02", "0.049", "0.001");
+	assert_non_null(strstr(text, "All 2 points are steady"));
+	assert_null(strstr(text, "not steady"));
+	assert_null(strstr(text, "class=\"trust unsteady\""));
+	assert_null(strstr(text, "too few repetitions"));
+	free(text);
+	text = page_of("0.02", "0.12", "0.05");
+	assert_non_null(strstr(text, "class=\"trust unsteady\"><b>How far to trust this run.</b> 1 of 2 points are not steady: "
+	                             "1 vary by more than 5 % between repetitions (worst: rwlock, threads 2, in one: 12 %); "
+	                             "1 with stolen time."));
+	assert_true(strstr(text, "How far to trust") < strstr(text, "<nav>"));
+	assert_non_null(strstr(text, "1 of 2 points are not steady (see the table)")); /* under the figure */
+	assert_non_null(strstr(text, "<td class=\"t missed\">no</td>"));
+	assert_non_null(strstr(text, "<td class=\"t missed\">varies by 12 %, steal 5.0 %</td>"));
+	free(text);
+	text = page_of("unavailable: fewer than 3 repetitions", "unavailable: fewer than 3 repetitions", "0");
+	assert_non_null(strstr(text, "For 2 of 2 points there are too few repetitions to tell"));
+	assert_null(strstr(text, "not steady"));
+	assert_null(strstr(text, "points are steady"));
+	assert_non_null(strstr(text, "<td class=\"t\">unknown</td>"));
+	free(text);
+}
+
 static void test_failures_are_listed(void **state)
 {
 	char *text;
@@ -294,7 +340,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_known_intervals), TEST(test_gaps), TEST(test_no_rows), TEST(test_summary_fails), TEST(test_page),
-		TEST(test_page_is_escaped), TEST(test_page_stands_alone), TEST(test_failures_are_listed),
+		TEST(test_page_is_escaped), TEST(test_page_stands_alone), TEST(test_trust), TEST(test_failures_are_listed),
 		TEST(test_nothing_to_draw), TEST(test_repeats), TEST(test_command),
 	};
 

@@ -86,7 +86,8 @@ static void test_columns(void **state)
 	(void)state;
 	table = tidied(document, &failed, &fine);
 	assert_true(fine);
-	assert_int_equal(table.columns, parameters + METRICS);
+	assert_int_equal(table.columns, parameters + METRICS + 1);
+	assert_string_equal(table_column(&table, parameters + METRICS), "steady");
 	for (size_t i = 0; i < parameters; i++)
 		assert_string_equal(table_column(&table, i), first[i]);
 	for (size_t i = 0; i < METRICS; i++)
