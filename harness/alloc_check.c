@@ -32,6 +32,7 @@
 #define FRAMES       48
 #define STACK_BYTES  1024 /* of names */
 #define THREADS_MAX  64
+#define REBUILDING_MAX 20 /* one call in so many may make a table anew */
 #define ERROR_BYTES  OPTIONS_ERROR_BYTES
 
 /* ---- Watching one call ------------------------------------------------------------------------------------------------ */
@@ -81,11 +82,12 @@ static size_t make_key(struct caller *caller, unsigned slot, const char *kind, u
 	return (size_t)snprintf(caller->key[slot], sizeof caller->key[slot], "%s %u %u", kind, caller->index, number);
 }
 
-static void store(struct caller *caller, const char *kind, unsigned number, size_t value_bytes)
+static bool store(struct caller *caller, const char *kind, unsigned number, size_t value_bytes)
 {
 	size_t bytes = make_key(caller, 0, kind, number);
 
-	capacitor_set(caller->handle, caller->key[0], bytes, caller->buffer[0], value_bytes, CAPACITOR_TTL_NEVER);
+	return capacitor_set(caller->handle, caller->key[0], bytes, caller->buffer[0], value_bytes, CAPACITOR_TTL_NEVER) ==
+	       CAPACITOR_STORED;
 }
 
 static void fill(struct caller *caller)
@@ -95,37 +97,39 @@ static void fill(struct caller *caller)
 }
 
 /* What each does, given the number of its call. Whatever it needs was made ready by `prepare`, which is not watched. */
-static void get_hit(struct caller *caller, unsigned i)
+static bool get_hit(struct caller *caller, unsigned i)
 {
 	size_t bytes = make_key(caller, 0, "there", i % KEYS), value_bytes;
 
-	capacitor_get(caller->handle, caller->key[0], bytes, caller->buffer[0], sizeof caller->buffer[0], &value_bytes);
+	return capacitor_get(caller->handle, caller->key[0], bytes, caller->buffer[0], sizeof caller->buffer[0], &value_bytes) ==
+	       CAPACITOR_HIT;
 }
 
-static void get_miss(struct caller *caller, unsigned i)
+static bool get_miss(struct caller *caller, unsigned i)
 {
 	size_t bytes = make_key(caller, 0, "nowhere", i), value_bytes;
 
-	capacitor_get(caller->handle, caller->key[0], bytes, caller->buffer[0], sizeof caller->buffer[0], &value_bytes);
+	return capacitor_get(caller->handle, caller->key[0], bytes, caller->buffer[0], sizeof caller->buffer[0], &value_bytes) ==
+	       CAPACITOR_MISS;
 }
 
-static void contains(struct caller *caller, unsigned i)
+static bool contains(struct caller *caller, unsigned i)
 {
 	size_t bytes = make_key(caller, 0, i % 2 ? "there" : "nowhere", i % KEYS);
 
-	capacitor_contains(caller->handle, caller->key[0], bytes);
+	return capacitor_contains(caller->handle, caller->key[0], bytes) == (i % 2 ? CAPACITOR_HIT : CAPACITOR_MISS);
 }
 
-static void pin_unpin(struct caller *caller, unsigned i)
+static bool pin_unpin(struct caller *caller, unsigned i)
 {
 	size_t bytes = make_key(caller, 0, "there", i % KEYS);
 	struct capacitor_pin pin;
 
-	if (capacitor_pin(caller->handle, caller->key[0], bytes, &pin) == CAPACITOR_HIT)
-		capacitor_unpin(caller->handle, &pin);
+	return capacitor_pin(caller->handle, caller->key[0], bytes, &pin) == CAPACITOR_HIT &&
+	       capacitor_unpin(caller->handle, &pin) == CAPACITOR_OK;
 }
 
-static void get_many(struct caller *caller, unsigned i)
+static bool get_many(struct caller *caller, unsigned i)
 {
 	struct capacitor_request requests[BATCH];
 
@@ -135,7 +139,8 @@ static void get_many(struct caller *caller, unsigned i)
 		requests[slot] = (struct capacitor_request){caller->key[slot], bytes, caller->buffer[slot],
 		                                            sizeof caller->buffer[slot], 0, CAPACITOR_MISS};
 	}
-	capacitor_get_many(caller->handle, requests, BATCH);
+	return capacitor_get_many(caller->handle, requests, BATCH) == CAPACITOR_OK && requests[1].result == CAPACITOR_HIT &&
+	       requests[0].result == CAPACITOR_MISS;
 }
 
 static void put_back(struct caller *caller, unsigned i)
@@ -143,49 +148,51 @@ static void put_back(struct caller *caller, unsigned i)
 	store(caller, "there", i % KEYS, VALUE_BYTES);
 }
 
-static void delete_there(struct caller *caller, unsigned i)
+static bool delete_there(struct caller *caller, unsigned i)
 {
-	capacitor_delete(caller->handle, caller->key[0], make_key(caller, 0, "there", i % KEYS));
+	return capacitor_delete(caller->handle, caller->key[0], make_key(caller, 0, "there", i % KEYS)) == CAPACITOR_HIT;
 }
 
-static void delete_nowhere(struct caller *caller, unsigned i)
+static bool delete_nowhere(struct caller *caller, unsigned i)
 {
-	capacitor_delete(caller->handle, caller->key[0], make_key(caller, 0, "nowhere", i));
+	return capacitor_delete(caller->handle, caller->key[0], make_key(caller, 0, "nowhere", i)) == CAPACITOR_MISS;
 }
 
-static void set_same(struct caller *caller, unsigned i)
+static bool set_same(struct caller *caller, unsigned i)
 {
-	store(caller, "there", i % KEYS, VALUE_BYTES);
+	return store(caller, "there", i % KEYS, VALUE_BYTES);
 }
 
-static void set_other(struct caller *caller, unsigned i)
+static bool set_other(struct caller *caller, unsigned i)
 {
-	store(caller, "there", i % KEYS, i / KEYS % 2 ? VALUE_BYTES : OTHER_BYTES);
+	return store(caller, "there", i % KEYS, i / KEYS % 2 ? VALUE_BYTES : OTHER_BYTES);
 }
 
-static void set_new(struct caller *caller, unsigned i)
+static bool set_new(struct caller *caller, unsigned i)
 {
-	store(caller, "new", i, VALUE_BYTES);
+	return store(caller, "new", i, VALUE_BYTES);
 }
 
-static void add(struct caller *caller, unsigned i)
+static bool add(struct caller *caller, unsigned i)
 {
 	size_t bytes = make_key(caller, 0, i % 2 ? "there" : "added", i % KEYS);
 
-	capacitor_add(caller->handle, caller->key[0], bytes, caller->buffer[0], VALUE_BYTES, CAPACITOR_TTL_NEVER);
+	return capacitor_add(caller->handle, caller->key[0], bytes, caller->buffer[0], VALUE_BYTES, CAPACITOR_TTL_NEVER) ==
+	       (i % 2 || i >= KEYS ? CAPACITOR_EXISTS : CAPACITOR_STORED);
 }
 
-static void replace(struct caller *caller, unsigned i)
+static bool replace(struct caller *caller, unsigned i)
 {
 	size_t bytes = make_key(caller, 0, i % 2 ? "there" : "nowhere", i % KEYS);
 
-	capacitor_replace(caller->handle, caller->key[0], bytes, caller->buffer[0], VALUE_BYTES, CAPACITOR_TTL_NEVER);
+	return capacitor_replace(caller->handle, caller->key[0], bytes, caller->buffer[0], VALUE_BYTES, CAPACITOR_TTL_NEVER) ==
+	       (i % 2 ? CAPACITOR_STORED : CAPACITOR_MISS);
 }
 
 static const struct operation {
 	const char *name;
 	unsigned allowed; /* G5 */
-	void (*call)(struct caller *caller, unsigned i);
+	bool (*call)(struct caller *caller, unsigned i); /* did it do what its name says? */
 	void (*prepare)(struct caller *caller, unsigned i); /* NULL: nothing */
 	bool evicts; /* in a cache that is too small for it */
 } operations[] = {
@@ -210,6 +217,7 @@ static const struct operation {
 /* Of one operation of one implementation. */
 struct count {
 	uint64_t calls, allocations;
+	uint64_t wanted; /* calls that did what the row's name says */
 	unsigned most;
 	uint64_t rebuilding;   /* calls that allocated more while a table was made anew */
 	unsigned most_of_them;
@@ -227,17 +235,21 @@ static uint64_t rebuilds(struct capacitor *cache)
 static void watch_call(struct caller *caller, const struct operation *operation, unsigned i, struct count *count)
 {
 	uint64_t before = operation->allowed ? rebuilds(caller->cache) : 0;
+	bool done;
 
 	if (operation->prepare)
 		operation->prepare(caller, i);
 	watched.count = 0;
 	watched.allowed = operation->allowed;
 	watched.inside = true;
-	operation->call(caller, i);
+	done = operation->call(caller, i);
 	watched.inside = false;
 	count->calls++;
+	count->wanted += done;
 	count->allocations += watched.count;
-	if (watched.count > operation->allowed && operation->allowed && rebuilds(caller->cache) != before) {
+	/* One more than is allowed, while a table was made anew (by whomever: the statistic is the cache's): the table's array, if it is
+	 * rare. That it is, is judged at the end. */
+	if (watched.count == operation->allowed + 1 && operation->allowed && rebuilds(caller->cache) != before) {
 		count->rebuilding++;
 		if (watched.count > count->most_of_them)
 			count->most_of_them = watched.count;
@@ -290,6 +302,7 @@ static void merge(struct count *into, const struct count *from)
 {
 	into->calls += from->calls;
 	into->allocations += from->allocations;
+	into->wanted += from->wanted;
 	into->rebuilding += from->rebuilding;
 	if (from->most_of_them > into->most_of_them)
 		into->most_of_them = from->most_of_them;
@@ -306,6 +319,7 @@ static bool count_all(const char *name, enum capacitor_policy policy, unsigned t
 	struct worker *workers = calloc(threads, sizeof *workers);
 	struct capacitor_config config;
 	struct capacitor_error why;
+	struct capacitor_stats stats;
 	struct capacitor *cache;
 	pthread_barrier_t barrier;
 	unsigned started = 0;
@@ -340,6 +354,11 @@ static bool count_all(const char *name, enum capacitor_policy policy, unsigned t
 			merge(&count[o], &workers[i].count[o]);
 	}
 	pthread_barrier_destroy(&barrier);
+	capacitor_stats(cache, &stats);
+	if (fine && evicts && stats.value[CAPACITOR_STAT_EVICTIONS] == 0) {
+		snprintf(error, ERROR_BYTES, "%s: nothing was evicted: what is said of evicting would mean nothing", name);
+		fine = false;
+	}
 	capacitor_destroy(cache);
 	free(workers);
 	return fine;
@@ -400,10 +419,28 @@ static void print_excess(struct debuginfo *info, const struct cell *cell, const 
                          char stack[STACK_BYTES])
 {
 	name_stack(info, &count->excess, stack);
+	if (count->wanted < count->calls - count->calls / 50) {
+		printf("TOO FEW: %s, %s, threads %u: %s: only %" PRIu64 " of %" PRIu64 " calls did that\n", cell->implementation,
+		       cell->policy, cell->threads, operation->name, count->wanted, count->calls);
+		return;
+	}
+	if (count->most <= operation->allowed) {
+		printf("TOO MANY: %s, %s, threads %u: %s: %" PRIu64 " of %" PRIu64 " calls made a table anew, one in %d may\n",
+		       cell->implementation, cell->policy, cell->threads, operation->name, count->rebuilding, count->calls,
+		       REBUILDING_MAX);
+		return;
+	}
 	printf("TOO MANY: %s, %s, threads %u: %s: up to %u allocations in a call, %u may be\n          %zu bytes, by %s\n",
 	       cell->implementation, cell->policy, cell->threads, operation->name, count->most, operation->allowed,
 	       	count->excess.bytes,
 	       *stack ? stack : "a stack without names");
+}
+
+/* Does it allocate no more than it may, and a table seldom, and did it do what it says? */
+static bool is_fine(const struct count *count, const struct operation *operation)
+{
+	return count->most <= operation->allowed && count->rebuilding * REBUILDING_MAX <= count->calls &&
+	       count->wanted >= count->calls - count->calls / 50;
 }
 
 /* The rows of a cell. Returns how many operations allocate too much. */
@@ -413,7 +450,7 @@ static unsigned write_cell(FILE *table, struct debuginfo *info, const struct cel
 
 	for (size_t o = 0; o < OPERATIONS; o++) {
 		const struct count *count = &cell->count[o];
-		bool fine = count->most <= operations[o].allowed;
+		bool fine = is_fine(count, &operations[o]);
 		char stack[STACK_BYTES] = "";
 
 		if (!fine)
@@ -532,7 +569,8 @@ static size_t make_cells(const struct request *request, struct cell *cells)
 	return count;
 }
 
-static int check_all(const struct request *request, FILE *table, struct debuginfo *info, struct cell *cells)
+/* *counted: all of it was, whatever came out. */
+static int check_all(const struct request *request, FILE *table, struct debuginfo *info, struct cell *cells, bool *counted)
 {
 	size_t count = make_cells(request, cells), policy;
 	char error[ERROR_BYTES];
@@ -553,6 +591,7 @@ static int check_all(const struct request *request, FILE *table, struct debuginf
 		}
 		wrong += write_cell(table, info, &cells[c]);
 	}
+	*counted = true;
 	print_table(cells, count);
 	printf("%zu operations in %zu caches: %u allocate too often\n", OPERATIONS, count, wrong);
 	return wrong ? COMMAND_FAIL : COMMAND_OK;
@@ -564,6 +603,7 @@ int alloc_check_command(int argc, char **argv)
 	struct results_file file = {0};
 	struct debuginfo *info;
 	struct cell *cells;
+	bool counted = false;
 	char error[ERROR_BYTES];
 	void *warm[4];
 	int status;
@@ -595,11 +635,15 @@ int alloc_check_command(int argc, char **argv)
 	(void)backtrace(warm, 4); /* loads what it needs, now */
 	allocations_watch(&watcher);
 	cells = calloc(CELLS_MAX, sizeof *cells);
-	status = cells ? check_all(&request, file.stream, info, cells) : COMMAND_FAIL;
+	status = cells ? check_all(&request, file.stream, info, cells, &counted) : COMMAND_FAIL;
 	free(cells);
 	allocations_watch(NULL);
 	debuginfo_close(info);
-	if (request.out && !results_commit(&file, error, sizeof error)) {
+	if (request.out && status == COMMAND_USAGE)
+		results_abort(&file);
+	else if (request.out && status == COMMAND_FAIL && !counted)
+		results_abort(&file);
+	else if (request.out && !results_commit(&file, error, sizeof error)) {
 		fprintf(stderr, "capacitor alloc-check: %s\n", error);
 		return COMMAND_FAIL;
 	}

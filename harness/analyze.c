@@ -85,8 +85,7 @@ static void print_wrapped(FILE *out, const char *label, const char *text)
 /* Is there anything that this rule could have looked at? */
 static bool judged(const struct rule *rule, const struct evidence *evidence)
 {
-	return evidence_tables(evidence, rule->from) > 0 ||
-	       (rule->from == EVIDENCE_SIMULATED && evidence_tables(evidence, EVIDENCE_POINTS) > 0);
+	return evidence_tables(evidence, rule->from) > 0 || (rule->or_from && evidence_tables(evidence, rule->or_from) > 0);
 }
 
 /* What was not there to be looked at, kind by kind: the names of the rules that went without. */
@@ -151,7 +150,7 @@ static void print_text(FILE *out, const struct evidence *evidence, const struct 
 	if (findings->count == 0)
 		fputs("\nNothing was found that a rule fires on (--rules tells what they look for).\n", out);
 	fputc('\n', out);
-	for (int kind = 0; kind < EVIDENCE_KINDS; kind++)
+	for (int kind = EVIDENCE_NONE + 1; kind < EVIDENCE_KINDS; kind++)
 		if (missing_text(evidence, (enum evidence_kind)kind, text))
 			fprintf(out, "Not judged, for want of %s: %s\n", evidence_text((enum evidence_kind)kind), text);
 }
@@ -174,15 +173,15 @@ static json_t *finding_json(const struct finding *finding)
 static bool print_json(FILE *out, const struct evidence *evidence, const struct findings *findings)
 {
 	json_t *array = json_array(), *without = json_array(), *document;
-	bool fine;
+	bool fine, all = true;
 
 	for (size_t i = 0; i < findings->count; i++)
-		json_array_append_new(array, finding_json(&findings->item[i]));
+		all = json_array_append_new(array, finding_json(&findings->item[i])) == 0 && all;
 	for (const struct rule *rule = rules; rule->name; rule++)
 		if (!judged(rule, evidence))
 			json_array_append_new(without, json_string(rule->name));
 	document = json_pack("{s:o, s:o}", "findings", array, "not_judged", without);
-	fine = document && json_dumpf(document, out, JSON_INDENT(1)) == 0 && fputc('\n', out) != EOF;
+	fine = all && document && json_dumpf(document, out, JSON_INDENT(1)) == 0 && fputc('\n', out) != EOF;
 	json_decref(document);
 	return fine;
 }
@@ -245,7 +244,7 @@ static void write_chapter(FILE *out, const struct evidence *evidence, const stru
 	}
 	if (findings->count == 0)
 		fputs("<p>Nothing was found that a rule fires on.</p>\n", out);
-	for (int kind = 0; kind < EVIDENCE_KINDS; kind++)
+	for (int kind = EVIDENCE_NONE + 1; kind < EVIDENCE_KINDS; kind++)
 		if (missing_text(evidence, (enum evidence_kind)kind, text))
 			fprintf(out, "<p class=\"facts\">Not judged, for want of %s: %s.</p>\n",
 			        evidence_text((enum evidence_kind)kind), text);
@@ -260,7 +259,7 @@ bool analyze_write(FILE *out, const char *root, const char *folder, char *error)
 	fputs("<h2 id=\"advice\">What to improve</h2>\n<p>Rules, applied to the tables of this run: <code>capacitor analyze "
 	      "--rules</code> lists them with their bounds. A cost is the part of an operation's time at the point named, which is "
 	      "the worst one; of counts on virtual cores it is estimated with the latencies given there. What could be noise "
-	      "(intervals that overlap) is no finding.</p>\n", out);
+	      "(intervals that overlap) is no finding. Costs overlap: do not add them.</p>\n", out);
 	if (!evidence_add(&evidence, root, folder, error)) {
 		fputs("<p>", out);
 		html_escaped(out, error);
@@ -377,9 +376,12 @@ static bool write_findings(const struct request *request, const struct evidence 
 
 	if (request->out && !results_open(&file, request->out, error, RUN_ERROR_BYTES))
 		return false;
-	if (request->json)
-		print_json(file.stream ? file.stream : stdout, evidence, findings);
-	else
+	if (request->json && !print_json(file.stream ? file.stream : stdout, evidence, findings)) {
+		snprintf(error, RUN_ERROR_BYTES, "the findings could not be written as JSON");
+		results_abort(&file);
+		return false;
+	}
+	if (!request->json)
 		print_text(file.stream ? file.stream : stdout, evidence, findings, top);
 	return !request->out || results_commit(&file, error, RUN_ERROR_BYTES);
 }
@@ -399,7 +401,8 @@ int analyze_command(int argc, char **argv)
 		     "that bench or replay wrote with --out; the table of alloc-check.\n");
 		options_print(stdout, known);
 		puts("\nA cost is the part of an operation's time at the point named: measured, or estimated from counts on\n"
-		     "virtual cores. Exit status 0, whatever was found.");
+		     "virtual cores. Costs overlap (who waits for one lock of many waits for locks): do not add them.\n"
+		     "Exit status 0, whatever was found.");
 		return COMMAND_OK;
 	}
 	if (!plan_root(request.root, sizeof request.root) || !read_request(&request, argc, argv, error)) {

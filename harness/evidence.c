@@ -10,9 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "harness/point.h"
 #include "harness/report.h"
 #include "harness/tidy.h"
 
+#define REPETITIONS_ENOUGH 6 /* for an interval that covers the median with 95 % */
 #define DEPTH_MAX 3 /* folders in folders */
 
 /* ---- Which table is what -------------------------------------------------------------------------------------------- */
@@ -94,6 +96,13 @@ static bool ends_with(const char *text, const char *end)
 	return length >= of_end && strcmp(text + length - of_end, end) == 0;
 }
 
+static void folder_of(const char *path, char folder[256])
+{
+	size_t length = (size_t)(file_name(path) - path), from = length > 250 ? length - 250 : 0;
+
+	snprintf(folder, 256, "%.*s", (int)(length - from), path + from);
+}
+
 /* Takes the table over. */
 static bool keep(struct evidence *evidence, const struct table *table, const char *path, enum evidence_kind kind)
 {
@@ -105,6 +114,7 @@ static bool keep(struct evidence *evidence, const struct table *table, const cha
 	evidence->tables = grown;
 	grown[evidence->count] = (struct evidence_table){.kind = kind, .table = *table};
 	snprintf(grown[evidence->count].name, sizeof grown->name, "%.*s", (int)strcspn(name, "."), name);
+	folder_of(path, grown[evidence->count].folder);
 	if (strcmp(grown[evidence->count].name, "fields") == 0) /* in a folder of coherence's own: beside coherence.tsv */
 		strcpy(grown[evidence->count].name, "coherence");
 	snprintf(grown[evidence->count].file, sizeof grown->file, "%.250s", name);
@@ -117,10 +127,13 @@ static bool is_duplicate(const struct evidence *evidence, const char *path, enum
 {
 	const char *name = file_name(path);
 	size_t slug = strcspn(name, ".");
+	char folder[256];
 
+	folder_of(path, folder);
 	for (size_t i = 0; i < evidence->count; i++)
 		if ((kind == EVIDENCE_COHERENCE || kind == EVIDENCE_SIMULATED) && evidence->tables[i].kind == kind &&
-		    strlen(evidence->tables[i].name) == slug && strncmp(evidence->tables[i].name, name, slug) == 0)
+		    strcmp(evidence->tables[i].folder, folder) == 0 && strlen(evidence->tables[i].name) == slug &&
+		    strncmp(evidence->tables[i].name, name, slug) == 0)
 			return true;
 	return false;
 }
@@ -175,8 +188,11 @@ static bool add_runs(struct evidence *evidence, const char *root, const char *pa
 		snprintf(evidence->tables[evidence->count - 1].file, sizeof evidence->tables->file, "%.250s", file_name(path));
 	if (fine && !evidence->environment)
 		evidence->environment = json_incref(json_object_get(document, "context"));
+	snprintf(table, sizeof table, "%s/run.tsv", folder);
 	unlink(table);
 	unlink(summary);
+	snprintf(table, sizeof table, "%s/summarise.log", folder);
+	unlink(table);
 	rmdir(folder);
 	return fine;
 }
@@ -325,8 +341,19 @@ bool row_interval(struct point_row row, const char *metric, double *low, double 
 bool row_above(struct point_row a, struct point_row b, const char *metric)
 {
 	double low, high, other_low, other_high;
+	bool few = row_or(a, "repetitions", REPETITIONS_ENOUGH) < REPETITIONS_ENOUGH ||
+	           row_or(b, "repetitions", REPETITIONS_ENOUGH) < REPETITIONS_ENOUGH;
 
-	return row_interval(a, metric, &low, &high) && row_interval(b, metric, &other_low, &other_high) && low > other_high;
+	return row_interval(a, metric, &low, &high) && row_interval(b, metric, &other_low, &other_high) &&
+	       low > (few ? 2 : 1) * other_high;
+}
+
+bool row_usual_capacity(struct point_row row)
+{
+	double keys = row_or(row, "keys", 0), key_bytes = row_or(row, "key_bytes", 0), value_bytes = row_or(row, "value_bytes", 0);
+
+	return row_or(row, "capacity_bytes", 0) ==
+	       (double)point_capacity_bytes((uint64_t)keys, (size_t)key_bytes, (size_t)value_bytes);
 }
 
 /* Do two rows have the same parameters, but for one? */
@@ -335,7 +362,9 @@ static bool alike_but(struct point_row a, struct point_row b, const char *parame
 	static const char *const others[] = {"line_bytes", "shift_bytes", "schedule", "operation", "source", NULL};
 
 	for (size_t i = 0; tidy_parameters[i]; i++)
-		if (strcmp(tidy_parameters[i], parameter) != 0 && !row_is(b, tidy_parameters[i], row_text(a, tidy_parameters[i])))
+		if (strcmp(tidy_parameters[i], parameter) != 0 &&
+		    !(strcmp(tidy_parameters[i], "capacity_bytes") == 0 && row_usual_capacity(a) && row_usual_capacity(b)) &&
+			!row_is(b, tidy_parameters[i], row_text(a, tidy_parameters[i])))
 			return false;
 	for (size_t i = 0; others[i]; i++)
 		if (!row_is(b, others[i], row_text(a, others[i])))

@@ -13,6 +13,7 @@
 #include "harness/table.h"
 
 enum evidence_kind {
+	EVIDENCE_NONE,
 	EVIDENCE_POINTS,      /* medians of measured points: *.summary.tsv, or JSON of bench and replay */
 	EVIDENCE_SIMULATED,   /* hit ratios of policies, simulated: likewise, without a time */
 	EVIDENCE_COHERENCE,   /* counts per operation of capacitor coherence: *.summary.tsv with `upgrade_false` */
@@ -30,6 +31,7 @@ struct evidence_table {
 	enum evidence_kind kind;
 	char name[64];  /* of the experiment or the implementation: what its file's name begins with */
 	char file[256]; /* the file's name */
+	char folder[256]; /* the end of its folder's: tables of one run lie together */
 	struct table table;
 };
 
@@ -74,10 +76,17 @@ bool row_is(struct point_row row, const char *column, const char *value);
 
 /* A metric's interval; the value itself where the table has none. */
 bool row_interval(struct point_row row, const char *metric, double *low, double *high);
-/* Is the whole interval of `a` above that of `b`? */
+/*
+ * Is the whole interval of `a` above that of `b`? With fewer than six repetitions of either, whose intervals cover little, it has to be
+ * above by a factor of two besides: what could be noise is no finding.
+ */
 bool row_above(struct point_row a, struct point_row b, const char *metric);
 
-/* Visits the other rows of the same table that differ from this one in a parameter, and in no other. Begin with a cleared one. */
+/* Has the row the capacity that bench gives by itself? It follows the number and size of entries. */
+bool row_usual_capacity(struct point_row row);
+
+/* Visits the other rows of the same table that differ from this one in a parameter, and in no other (but in capacity, where both have the
+ * usual one). Begin with a cleared one. */
 bool row_sibling(struct point_row row, const char *parameter, struct point_row *at);
 
 /* The one of them that has this value of it. */

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/point.h"
 #include "harness/rules.h"
 
 const char *figure(double number)
@@ -27,6 +26,13 @@ const char *figure(double number)
 	else
 		snprintf(text, sizeof texts[0], "%.3g", number);
 	return text;
+}
+
+const char *figure_of(struct point_row row, const char *column)
+{
+	double number;
+
+	return row_number(row, column, &number) ? figure(number) : "unknown";
 }
 
 /* A point in a few words; what nearly always is the same is left out. */
@@ -53,15 +59,6 @@ static void describe(struct point_row row, char text[RULES_LINE_BYTES])
 	}
 }
 
-/* Has the row the capacity that bench gives by itself? */
-static bool is_usual_capacity(struct point_row row)
-{
-	double keys = row_or(row, "keys", 0), key_bytes = row_or(row, "key_bytes", 0), value_bytes = row_or(row, "value_bytes", 0);
-
-	return row_or(row, "capacity_bytes", 0) ==
-	       (double)point_capacity_bytes((uint64_t)keys, (size_t)key_bytes, (size_t)value_bytes);
-}
-
 /* The same as options of bench, without --impl, and without those that are its defaults. */
 static void options_of(struct point_row row, char text[RULES_LINE_BYTES])
 {
@@ -80,7 +77,7 @@ static void options_of(struct point_row row, char text[RULES_LINE_BYTES])
 		const char *value = row_text(row, options[i].column);
 
 		if (strcmp(value, "-") == 0 || strcmp(value, options[i].usual) == 0 ||
-		    (strcmp(options[i].column, "capacity_bytes") == 0 && is_usual_capacity(row)))
+		    (strcmp(options[i].column, "capacity_bytes") == 0 && row_usual_capacity(row)))
 			continue;
 		used += (size_t)snprintf(text + used, RULES_LINE_BYTES - used, "%s%s %s", used ? " " : "", options[i].option,
 		                         value);
@@ -88,6 +85,22 @@ static void options_of(struct point_row row, char text[RULES_LINE_BYTES])
 	for (char *at = strstr(text, "--mix "); at && at[6] && at[6] != ' '; at++) /* 90-9-1 is 90:9:1 on the command line */
 		if (at[6] == '-')
 			at[6] = ':';
+}
+
+static const char *and_rcu(struct point_row row)
+{
+	static char text[64];
+
+	snprintf(text, sizeof text, "%.50s,rcu", row_text(row, "impl"));
+	return text;
+}
+
+/* What comes from tables is shown on terminals and in JSON: nothing but printable ASCII. */
+static void clean(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || (unsigned char)*text > '~')
+			*text = '?';
 }
 
 /* A rule's commands, for a row. */
@@ -104,7 +117,9 @@ static void fill_verify(struct finding *finding, struct point_row row)
 		if (strncmp(from, "{impl}", 6) == 0)
 			text = row_is(row, "impl", "-") ? finding->about : row_text(row, "impl");
 		else if (strncmp(from, "{threads}", 9) == 0)
-			text = row_text(row, "threads");
+			text = row_is(row, "threads", "-") ? "1" : row_text(row, "threads");
+		else if (strncmp(from, "{and_rcu}", 9) == 0) /* the implementation beside one that reads without locks */
+			text = row_is(row, "impl", "rcu") ? "rcu,ck_hs" : and_rcu(row);
 		else if (strncmp(from, "{point}", 7) == 0)
 			text = options;
 		if (text) {
@@ -160,6 +175,9 @@ struct finding *finding_report(struct findings *findings, const struct rule *rul
 	snprintf(finding->about, sizeof finding->about, "%s", of);
 	describe(row, finding->point);
 	fill_verify(finding, row);
+	clean(finding->about);
+	clean(finding->point);
+	clean(finding->verify);
 	return finding;
 }
 
@@ -170,8 +188,9 @@ void finding_add(struct finding *finding, const char *format, ...)
 	if (finding->evidences == RULES_EVIDENCE_MAX)
 		return;
 	va_start(arguments, format);
-	vsnprintf(finding->evidence[finding->evidences++], RULES_LINE_BYTES, format, arguments);
+	vsnprintf(finding->evidence[finding->evidences], RULES_LINE_BYTES, format, arguments);
 	va_end(arguments);
+	clean(finding->evidence[finding->evidences++]);
 }
 
 void findings_free(struct findings *findings)

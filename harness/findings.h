@@ -53,5 +53,7 @@ void finding_add(struct finding *finding, const char *format, ...) __attribute__
 
 /* A number as people read it: 345, 12.3, 9039, 1.52 M. In one of eight buffers that are used in turn. */
 const char *figure(double number);
+/* That in a row's column; "unknown" where it was not to be had. */
+const char *figure_of(struct point_row row, const char *column);
 
 #endif

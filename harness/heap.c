@@ -106,9 +106,16 @@ static void made(void *address, size_t bytes)
 	int depth;
 	uint32_t site;
 
-	if (in_backtrace || (until_next > 0 && --until_next > 0))
+	if (in_backtrace)
 		return;
-	until_next = heap.every;
+	if (heap.every > 1) { /* begins anywhere in the first stretch, another place in each thread,
+	                     or the first would always count */
+		if (until_next == 0)
+			until_next = 1 + ((uint64_t)(uintptr_t)&until_next >> 6) * UINT64_C(0x9E3779B97F4A7C15) % heap.every;
+		if (--until_next > 0)
+			return;
+		until_next = heap.every;
+	}
 	in_backtrace = true;
 	depth = backtrace(frames, DEPTH + 2) - 2; /* without this function, and the one that counts */
 	in_backtrace = false;
@@ -310,6 +317,18 @@ static bool make_tables(void)
 	return heap.sites != NULL;
 }
 
+/* What was held when the last window closed has been freed since, unseen. */
+static void forget_blocks(void)
+{
+	if (!heap.sites)
+		return;
+	pthread_mutex_lock(&heap.mutex);
+	memset(heap.blocks, 0, ((size_t)1 << BLOCKS_BITS) * sizeof *heap.blocks);
+	for (unsigned i = 0; i < SITES; i++)
+		heap.sites[i].live_count = heap.sites[i].live_bytes = 0;
+	pthread_mutex_unlock(&heap.mutex);
+}
+
 void heap_window(const char *implementation, bool closes)
 {
 	const char *path = getenv("CAPACITOR_HEAP_PROFILE"), *only = getenv("CAPACITOR_PROFILE_IMPL");
@@ -318,6 +337,7 @@ void heap_window(const char *implementation, bool closes)
 	if (!path || !*path || (only && strcmp(only, implementation) != 0))
 		return;
 	if (!closes) {
+		forget_blocks();
 		if (allocations_unavailable())
 			fprintf(stderr, "capacitor: heap profile: unavailable: %s\n", allocations_unavailable());
 		else if (make_tables())
@@ -333,6 +353,8 @@ void heap_window(const char *implementation, bool closes)
 		fprintf(stderr, "capacitor: heap profile: %" PRIu64 " blocks found no room in the table of those held\n",
 		        heap.lost);
 	snprintf(table, sizeof table, "%.4000s.tsv", path);
+	pthread_mutex_lock(&heap.mutex); /* somebody may be just in the middle; what this allocates nobody watches */
 	write_file(path, write_profile);
 	write_file(table, write_table);
+	pthread_mutex_unlock(&heap.mutex);
 }

@@ -88,19 +88,37 @@ static void add_over_threads(struct finding *finding, struct point_row row, cons
 		finding_add(finding, "%s by threads: %s", metric, text);
 }
 
-/* The row with the largest number in a column among those of an implementation (the table's own name, or its column impl). */
-static bool largest(const struct evidence *evidence, enum evidence_kind kind, const char *impl, const char *column,
-                    struct point_row *best)
+/* A column of a table whose rows are stacks, added up over the rows of the same place, in stacks with this function (NULL: in all). */
+static double sum_of_place(struct point_row row, const char *const place[], const char *within, const char *column)
 {
-	double most = 0, value;
+	double sum = 0;
 
-	FOR_EACH(row, kind)
-		if ((row_is(row, "impl", impl) || strcmp(row.of->name, impl) == 0) && row_number(row, column, &value) &&
-		    value > most) {
-			most = value;
+	for (struct point_row other = {row.of, 0}; other.row < row.of->table.rows; other.row++) {
+		size_t i = 0;
+
+		while (place[i] && row_is(other, place[i], row_text(row, place[i])))
+			i++;
+		if (!place[i] && (!within || strstr(row_text(other, "stack"), within)))
+			sum += row_or(other, column, 0);
+	}
+	return sum;
+}
+
+/* The place with the largest sum in a column of the tables of an implementation: a row of it, and the sum. */
+static double largest_place(const struct evidence *evidence, enum evidence_kind kind, const char *impl, const char *const place[],
+                            const char *column, struct point_row *best)
+{
+	double most = 0;
+
+	FOR_EACH(row, kind) {
+		double sum = strcmp(row.of->name, impl) == 0 ? sum_of_place(row, place, NULL, column) : 0;
+
+		if (sum > most) {
+			most = sum;
 			*best = row;
 		}
-	return most > 0;
+	}
+	return most;
 }
 
 /* A number out of a latency vector: "hit=1,rmw=18,dirty=60,...". */
@@ -119,12 +137,14 @@ static double latency(struct point_row row, const char *name)
 
 static void add_lock_site(struct finding *finding, const struct evidence *evidence)
 {
+	static const char *const place[] = {"lock", "site", NULL};
 	struct point_row site;
+	double wait = largest_place(evidence, EVIDENCE_LOCKS, finding->about, place, "wait_ns", &site);
 
-	if (largest(evidence, EVIDENCE_LOCKS, finding->about, "wait_ns", &site))
+	if (wait > 0)
 		finding_add(finding, "waited for longest: %s, from %s: contended %s times, %s ns (%s)",
-		            row_text(site, "lock"), row_text(site, "site"), row_text(site, "contended"),
-		            row_text(site, "wait_ns"), site.of->file);
+		            row_text(site, "lock"), row_text(site, "site"), figure(sum_of_place(site, place, NULL, "contended")),
+		            figure(wait), site.of->file);
 }
 
 static void find_lock_wait(const struct rule *rule, const struct evidence *evidence, struct findings *findings)
@@ -186,7 +206,7 @@ static void find_locked_hits(const struct rule *rule, const struct evidence *evi
 			continue;
 		finding_add(finding, "%s locks taken in a get that hits", figure(locks));
 		finding_add(finding, "%s takes none: %s ns instead of %s at the same point", row_text(best, "impl"),
-		            figure(row_or(best, "ns_per_op", 0)), figure(row_or(row, "ns_per_op", 0)));
+		            figure_of(best, "ns_per_op"), figure_of(row, "ns_per_op"));
 		add_over_threads(finding, row, "ns_per_op", "ns");
 	}
 }
@@ -209,7 +229,7 @@ static bool is_of_cell(struct point_row row, struct point_row cell)
 	for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
 		if (!row_is(row, same[i], row_text(cell, same[i])))
 			return false;
-	return strcmp(row.of->name, cell.of->name) == 0;
+	return strcmp(row.of->name, cell.of->name) == 0 && strcmp(row.of->folder, cell.of->folder) == 0;
 }
 
 /* The two fields that most such transactions were on: those of `columns`, added up. */
@@ -254,7 +274,7 @@ static void add_worst_fields(struct finding *finding, const struct evidence *evi
 	if (!cell.of || row_or(cell, "transactions", 0) <= 0)
 		return;
 	finding_add(finding, "on %g virtual cores, mix %s: %s coherence transactions an operation, of which", threads_of(cell),
-	            row_text(cell, "mix"), figure(row_or(cell, "transactions", 0)));
+	            row_text(cell, "mix"), figure_of(cell, "transactions"));
 	add_fields(finding, evidence, cell, columns);
 }
 
@@ -328,7 +348,7 @@ static void find_shared_counters(const struct rule *rule, const struct evidence 
 		if (!finding)
 			continue;
 		finding_add(finding, "%s: %s ns an operation; padded, and all else the same: %s", row_text(row, "counters"),
-		            figure(row_or(row, "ns_per_op", 0)), figure(row_or(padded, "ns_per_op", 0)));
+		            figure_of(row, "ns_per_op"), figure_of(padded, "ns_per_op"));
 		add_over_threads(finding, row, "ns_per_op", "ns");
 	}
 	FOR_EACH(row, EVIDENCE_COHERENCE) {
@@ -346,7 +366,7 @@ static void find_shared_counters(const struct rule *rule, const struct evidence 
 		finding = finding_report(findings, rule, NULL, row, FINDING_ESTIMATED, saved);
 		if (finding)
 			finding_add(finding, "%s: %s coherence transactions in a get; padded: %s (exact, on %g virtual cores)",
-			            row_text(row, "counters"), figure(count), figure(row_or(padded, "transactions", 0)),
+			            row_text(row, "counters"), figure(count), figure_of(padded, "transactions"),
 			            threads_of(row));
 	}
 }
@@ -368,18 +388,19 @@ static void find_policy_writes(const struct rule *rule, const struct evidence *e
 		if (!finding)
 			continue;
 		finding_add(finding, "%s: %s ns an operation, hit ratio %s; %s: %s ns, hit ratio %s", row_text(row, "policy"),
-		            figure(row_or(row, "ns_per_op", 0)), figure(row_or(row, "hit_ratio", 0)),
-		            row_text(best, "policy"), figure(row_or(best, "ns_per_op", 0)),
-		            figure(row_or(best, "hit_ratio", 0)));
-		finding_add(finding, "locks per operation: %s against %s", figure(row_or(row, "locks_per_op", 0)),
-		            figure(row_or(best, "locks_per_op", 0)));
+		            figure_of(row, "ns_per_op"), figure_of(row, "hit_ratio"),
+		            row_text(best, "policy"), figure_of(best, "ns_per_op"),
+		            figure_of(best, "hit_ratio"));
+		finding_add(finding, "locks per operation: %s against %s", figure_of(row, "locks_per_op"),
+		            figure_of(best, "locks_per_op"));
 	}
 }
 
 static void find_no_scaling(const struct rule *rule, const struct evidence *evidence, struct findings *findings)
 {
 	FOR_EACH_CHOSEN(row, EVIDENCE_POINTS) {
-		double time = row_or(row, "ns_per_op", 0), wait = row_or(row, "lock_wait_ns_per_op", 0), alone, of_alone;
+		double time = row_or(row, "ns_per_op", 0), alone, of_alone;
+		double wait = row_or(row, "lock_wait_ns_per_op", 0) + row_or(row, "room_wait_ns_per_op", 0);
 		struct finding *finding;
 		struct point_row one;
 
@@ -423,7 +444,7 @@ static void find_oversubscribed(const struct rule *rule, const struct evidence *
 		finding_add(finding, "%g threads: %s operations/s; %g threads, all that have a processor: %s",
 		            threads_of(row), figure(rate), threads_of(fit), figure(of_fit));
 		finding_add(finding, "waiting for locks: %s ns an operation instead of %s",
-		            figure(row_or(row, "lock_wait_ns_per_op", 0)), figure(row_or(fit, "lock_wait_ns_per_op", 0)));
+		            figure_of(row, "lock_wait_ns_per_op"), figure_of(fit, "lock_wait_ns_per_op"));
 	}
 }
 
@@ -431,11 +452,13 @@ static void find_oversubscribed(const struct rule *rule, const struct evidence *
 
 static void add_heap_site(struct finding *finding, const struct evidence *evidence)
 {
+	static const char *const place[] = {"site", NULL};
 	struct point_row site;
+	double count = largest_place(evidence, EVIDENCE_HEAP, finding->about, place, "count", &site);
 
-	if (largest(evidence, EVIDENCE_HEAP, finding->about, "count", &site))
-		finding_add(finding, "most often: %s, %s times, %s bytes (%s)", row_text(site, "site"),
-		            row_text(site, "count"), row_text(site, "bytes"), site.of->file);
+	if (count > 0)
+		finding_add(finding, "most often: %s, %s times, %s bytes (%s)", row_text(site, "site"), figure(count),
+		            figure(sum_of_place(site, place, NULL, "bytes")), site.of->file);
 }
 
 static void find_allocating_hits(const struct rule *rule, const struct evidence *evidence, struct findings *findings)
@@ -450,7 +473,7 @@ static void find_allocating_hits(const struct rule *rule, const struct evidence 
 		if (!finding)
 			continue;
 		finding_add(finding, "%s allocations of %s bytes together in a get that hits", figure(count),
-		            figure(row_or(row, "allocated_bytes_per_op", 0)));
+		            figure_of(row, "allocated_bytes_per_op"));
 		add_heap_site(finding, evidence);
 	}
 	FOR_EACH(row, EVIDENCE_ALLOCATIONS) {
@@ -510,45 +533,58 @@ static void find_rebuilds(const struct rule *rule, const struct evidence *eviden
 			continue;
 		finding_add(finding, "%s tables made anew in the window: one for each %s operations, while %s entries were "
 		            "in the cache", figure(rebuilds), figure(operations / rebuilds),
-		            figure(row_or(row, "entries", 0)));
+		            figure_of(row, "entries"));
 		finding_add(finding, "99.9 %% of the operations took at most %s ns, half of them %s",
-		            figure(row_or(row, "latency_p999_ns", 0)), figure(row_or(row, "latency_p50_ns", 0)));
+		            figure_of(row, "latency_p999_ns"), figure_of(row, "latency_p50_ns"));
 	}
 }
 
-/* Time for each further byte of a value, between the smallest and the largest of a sweep. */
-static bool slope_of(struct point_row large, double *slope, struct point_row *small)
+/* Time for each further byte of a value, from the smallest to this one: at least `low`, about `slope`, at most `high`. */
+struct slope {
+	struct point_row small;
+	double low, slope, high;
+};
+
+static bool slope_of(struct point_row large, struct slope *slope)
 {
-	*small = (struct point_row){0};
+	double bytes, low, high, small_low, small_high;
+
+	*slope = (struct slope){{0}, 0, 0, 0};
 	FOR_EACH_SIBLING(other, large, "value_bytes")
-		if (!small->of || row_or(other, "value_bytes", 0) < row_or(*small, "value_bytes", 0))
-			*small = other;
-	if (!small->of || row_or(large, "value_bytes", 0) < 64 * row_or(*small, "value_bytes", 1))
+		if (!slope->small.of || row_or(other, "value_bytes", 0) < row_or(slope->small, "value_bytes", 0))
+			slope->small = other;
+	if (!slope->small.of || row_or(large, "value_bytes", 0) < 16 * row_or(slope->small, "value_bytes", 1) ||
+	    !row_interval(large, "ns_per_op", &low, &high) || !row_interval(slope->small, "ns_per_op", &small_low, &small_high))
 		return false;
-	*slope = (row_or(large, "ns_per_op", 0) - row_or(*small, "ns_per_op", 0)) /
-	         (row_or(large, "value_bytes", 0) - row_or(*small, "value_bytes", 0));
-	return *slope > 0;
+	bytes = row_or(large, "value_bytes", 0) - row_or(slope->small, "value_bytes", 0);
+	slope->low = (low - small_high) / bytes;
+	slope->high = (high - small_low) / bytes;
+	slope->slope = (row_or(large, "ns_per_op", 0) - row_or(slope->small, "ns_per_op", 0)) / bytes;
+	return slope->slope > 0;
 }
 
 static void find_copies(const struct rule *rule, const struct evidence *evidence, struct findings *findings)
 {
 	FOR_EACH_CHOSEN(row, EVIDENCE_POINTS) {
-		struct point_row limit, small, other;
-		double own, of_limit;
+		struct point_row limit;
+		struct slope own, of_limit;
 		struct finding *finding;
+		double bytes;
 
 		if (is_yardstick(row) || threads_of(row) != 1 || row_or(row, "value_bytes", 0) < 4096 ||
 		    !row_partner(row, "impl", "unsync", &limit) || !row_above(row, limit, "ns_per_op") ||
-		    !slope_of(row, &own, &small) || !slope_of(limit, &of_limit, &other) || own < rule->bound * of_limit)
+		    !slope_of(row, &own) || !slope_of(limit, &of_limit) || own.low < rule->bound * of_limit.high)
 			continue;
-		finding = finding_report(findings, rule, NULL, row, FINDING_MEASURED, 1 - of_limit / own);
+		bytes = row_or(row, "value_bytes", 0) - row_or(own.small, "value_bytes", 0);
+		finding = finding_report(findings, rule, NULL, row, FINDING_MEASURED,
+		                         (own.slope - of_limit.slope) * bytes / row_or(row, "ns_per_op", 1));
 		if (!finding)
 			continue;
 		finding_add(finding, "%s ps for each further byte of a value, unsync: %s, a ratio of %.2f",
-		            figure(1000 * own), figure(1000 * of_limit), own / of_limit);
+		            figure(1000 * own.slope), figure(1000 * of_limit.slope), own.slope / of_limit.slope);
 		finding_add(finding, "from %s to %s bytes an operation grows from %s to %s ns",
-		            row_text(small, "value_bytes"), row_text(row, "value_bytes"),
-		            figure(row_or(small, "ns_per_op", 0)), figure(row_or(row, "ns_per_op", 0)));
+		            row_text(own.small, "value_bytes"), row_text(row, "value_bytes"),
+		            figure_of(own.small, "ns_per_op"), figure_of(row, "ns_per_op"));
 	}
 }
 
@@ -568,10 +604,10 @@ static void find_backlog(const struct rule *rule, const struct evidence *evidenc
 		finding_add(finding, "stores waited %s of the %s ns of an operation for memory to come back; %s of a "
 		            "million operations were refused", figure(wait), figure(time), figure(1e6 * busy));
 		finding_add(finding, "at most %s bytes were unlinked and not yet free, of a capacity of %s",
-		            figure(row_or(row, "retired_peak_bytes", 0)), row_text(row, "capacity_bytes"));
+		            figure_of(row, "retired_peak_bytes"), row_text(row, "capacity_bytes"));
 		if (row_or(row, "grace_period_ns", 0) > 0)
 			finding_add(finding, "a grace period took %s ns, %s passed in a second",
-			            figure(row_or(row, "grace_period_ns", 0)), figure(row_or(row, "grace_periods_per_s", 0)));
+			            figure_of(row, "grace_period_ns"), figure_of(row, "grace_periods_per_s"));
 	}
 }
 
@@ -617,7 +653,7 @@ static void find_memory_bound(const struct rule *rule, const struct evidence *ev
 		if (!finding)
 			continue;
 		finding_add(finding, "%s ns an operation; the same table without any synchronisation: %s", figure(time),
-		            figure(row_or(limit, "ns_per_op", 0)));
+		            figure_of(limit, "ns_per_op"));
 		finding_add(finding, "%s bytes of entries and tables; a core's own cache holds %s", figure(bytes),
 		            figure(cache));
 	}
@@ -635,8 +671,8 @@ static void find_keyed_hash(const struct rule *rule, const struct evidence *evid
 			continue;
 		finding = report_saving(findings, rule, row, plain);
 		if (finding)
-			finding_add(finding, "siphash: %s ns an operation; xxh3: %s", figure(row_or(row, "ns_per_op", 0)),
-			            figure(row_or(plain, "ns_per_op", 0)));
+			finding_add(finding, "siphash: %s ns an operation; xxh3: %s", figure_of(row, "ns_per_op"),
+			            figure_of(plain, "ns_per_op"));
 	}
 	FOR_EACH(row, EVIDENCE_CPU) {
 		double self = row_or(row, "self_percent", 0) / 100;
@@ -663,11 +699,11 @@ static void find_tail(const struct rule *rule, const struct evidence *evidence, 
 		if (!finding)
 			continue;
 		finding_add(finding, "p50 %s ns, p99 %s, p99.9 %s: %.0f times the median", figure(median),
-		            figure(row_or(row, "latency_p99_ns", 0)), figure(tail), tail / median);
+		            figure_of(row, "latency_p99_ns"), figure(tail), tail / median);
 		finding_add(finding, "in the window: %s tables made, %s ns an operation waiting for locks, %s for memory, "
-		            "%s times a second a thread was taken off its core", figure(row_or(row, "table_rebuilds", 0)),
-		            figure(row_or(row, "lock_wait_ns_per_op", 0)), figure(row_or(row, "room_wait_ns_per_op", 0)),
-		            figure(row_or(row, "involuntary_switches_per_s", 0)));
+		            "%s times a second a thread was taken off its core", figure_of(row, "table_rebuilds"),
+		            figure_of(row, "lock_wait_ns_per_op"), figure_of(row, "room_wait_ns_per_op"),
+		            figure_of(row, "involuntary_switches_per_s"));
 	}
 }
 
@@ -723,7 +759,7 @@ static void find_codec(const struct rule *rule, const struct evidence *evidence,
 		finding = finding_report(findings, rule, row_text(row, "codec"), row, FINDING_MEASURED, share);
 		if (finding)
 			finding_add(finding, "%s of the record %s: %s ns, of which %s %% are the codec's",
-			            row_text(row, "operation"), row_text(row, "record"), figure(row_or(row, "ns_per_op", 0)),
+			            row_text(row, "operation"), row_text(row, "record"), figure_of(row, "ns_per_op"),
 			            figure(100 * share));
 	}
 }
@@ -736,7 +772,7 @@ static void find_hot_function(const struct rule *rule, const struct evidence *ev
 		double self = row_or(row, "self_percent", 0) / 100;
 		struct finding *finding;
 
-		if (self < rule->bound)
+		if (self < rule->bound || row_is(row, "part", "harness"))
 			continue;
 		finding = finding_report(findings, rule, row.of->name, row, FINDING_MEASURED, self);
 		if (finding)
@@ -748,18 +784,19 @@ static void find_hot_function(const struct rule *rule, const struct evidence *ev
 /* Of the threads that measure: an implementation's own may rest. */
 static void find_off_cpu(const struct rule *rule, const struct evidence *evidence, struct findings *findings)
 {
+	static const char *const place[] = {"site", "file", "line", "waits_in", NULL};
+
 	FOR_EACH(row, EVIDENCE_OFFCPU) {
-		double off = row_or(row, "thread_percent", 0) / 100;
+		double off = sum_of_place(row, place, "member_main", "thread_percent") / 100;
 		struct finding *finding;
 
 		if (off < rule->bound || !strstr(row_text(row, "stack"), "member_main"))
 			continue;
-		finding = finding_report(findings, rule, row.of->name, row, FINDING_MEASURED, off);
+		finding = finding_report(findings, rule, row.of->name, row, FINDING_MEASURED, fmin(off, 1));
 		if (finding)
 			finding_add(finding, "%s %% of all threads' time goes by asleep in %s, called by %s at %s:%s (%s)",
-			            figure(100 * off),
-			            row_text(row, "waits_in"), row_text(row, "site"), row_text(row, "file"), row_text(row, "line"),
-			            row.of->file);
+			            figure(100 * off), row_text(row, "waits_in"), row_text(row, "site"), row_text(row, "file"),
+			            row_text(row, "line"), row.of->file);
 	}
 }
 
@@ -791,7 +828,7 @@ static void find_noise(const struct rule *rule, const struct evidence *evidence,
 		finding = finding_report(findings, rule, NULL, row, FINDING_DOUBT, variation);
 		if (finding)
 			finding_add(finding, "%s ns an operation, but its coefficient of variation over %s repetitions is "
-			            "%.1f %%", figure(row_or(row, "ns_per_op", 0)), row_text(row, "repetitions"),
+			            "%.1f %%", figure_of(row, "ns_per_op"), row_text(row, "repetitions"),
 			            100 * variation);
 	}
 }
@@ -837,7 +874,7 @@ const struct rule rules[] = {
 		.mechanism = "What is done under a lock is done by one thread at a time: the more threads, the longer "
 		            "the queue.",
 		.advice = "Shard the lock (sharded), do less under it, or read without it (rcu, ck_hs).",
-		.verify = "capacitor profile --impl {impl} {point} --kinds locks; capacitor bench --impl {impl},rcu "
+		.verify = "capacitor profile --impl {impl} {point} --kinds locks; capacitor bench --impl {and_rcu} "
 		          "{point} --repetitions 10 --out FILE; capacitor compare FILE --by impl",
 	},
 	{
@@ -858,7 +895,7 @@ const struct rule rules[] = {
 		.mechanism = "Taking a lock writes its word, also for reading: the line with it wanders from core to "
 		            "core, once for each get.",
 		.advice = "Read without locks: rcu or ck_hs.",
-		.verify = "capacitor coherence --impl {impl},rcu --mix 100:0:0: transactions of a get",
+		.verify = "capacitor coherence --impl {and_rcu} --mix 100:0:0: transactions of a get",
 	},
 	{
 		.name = "writes-on-hit", .title = "writes shared memory when a get hits", .bound = 0.5,
@@ -881,7 +918,7 @@ const struct rule rules[] = {
 	},
 	{
 		.name = "shared-counters", .title = "loses time by where its counters lie", .bound = 0.1,
-		.from = EVIDENCE_POINTS, .find = find_shared_counters,
+		.from = EVIDENCE_POINTS, .or_from = EVIDENCE_COHERENCE, .find = find_shared_counters,
 		.when = "padded counters save at least %g of ns_per_op",
 		.mechanism = "Counters on one line, or one counter for all, make every operation write a line that all "
 		            "cores want.",
@@ -919,7 +956,7 @@ const struct rule rules[] = {
 	},
 	{
 		.name = "allocating-hits", .title = "allocates when it reads or deletes", .bound = 0.001,
-		.from = EVIDENCE_POINTS, .find = find_allocating_hits,
+		.from = EVIDENCE_POINTS, .or_from = EVIDENCE_ALLOCATIONS, .find = find_allocating_hits,
 		.when = "more than %g allocations in a get that hits; or capacitor alloc-check found one",
 		.mechanism = "An allocation costs tens of nanoseconds, now and then the allocator's lock, and pushes "
 		            "other things out of the caches.",
@@ -928,7 +965,7 @@ const struct rule rules[] = {
 	},
 	{
 		.name = "allocating-stores", .title = "allocates more than once for a store", .bound = 1.05,
-		.from = EVIDENCE_POINTS, .find = find_allocating_stores,
+		.from = EVIDENCE_POINTS, .or_from = EVIDENCE_ALLOCATIONS, .find = find_allocating_stores,
 		.when = "more than %g allocations for each store; or capacitor alloc-check found one",
 		.mechanism = "One block for header, key and value is all that a store needs, and usually the one that "
 		            "the last store replaced will do.",
@@ -988,7 +1025,7 @@ const struct rule rules[] = {
 	},
 	{
 		.name = "keyed-hash", .title = "pays for the keyed hash", .bound = 0.1,
-		.from = EVIDENCE_POINTS, .find = find_keyed_hash,
+		.from = EVIDENCE_POINTS, .or_from = EVIDENCE_CPU, .find = find_keyed_hash,
 		.when = "xxh3 instead of siphash saves at least %g of ns_per_op, or as large a part of a profile is the hash",
 		.mechanism = "SipHash keeps whoever chooses the keys from making them collide, and takes some tens of "
 		            "cycles for it.",
@@ -1016,7 +1053,7 @@ const struct rule rules[] = {
 	},
 	{
 		.name = "policy-misses", .title = "misses what another policy keeps", .bound = 0.02,
-		.from = EVIDENCE_SIMULATED, .find = find_policy_misses,
+		.from = EVIDENCE_SIMULATED, .or_from = EVIDENCE_POINTS, .find = find_policy_misses,
 		.when = "another policy's hit ratio is higher by at least %g",
 		.mechanism = "A miss costs what the cache is there to save: usually more than anything that a hit can "
 		            "cost.",
@@ -1034,7 +1071,7 @@ const struct rule rules[] = {
 		.verify = "capacitor codec",
 	},
 	{
-		.name = "hot-function", .title = "spends most of its time in one function", .bound = 0.3,
+		.name = "hot-function", .title = "spends much of its time in one function", .bound = 0.3,
 		.from = EVIDENCE_CPU, .find = find_hot_function,
 		.when = "at least %g of the samples are in the function itself",
 		.mechanism = "What takes most of the time is where a change can save most; all else cannot.",

@@ -16,7 +16,7 @@ struct rule {
 	const char *title;      /* what is the matter, with the implementation as its subject: "waits for locks" */
 	double bound;           /* from where on it fires; `when` says of what */
 	const char *when;       /* one %g, which takes the bound */
-	enum evidence_kind from; /* what it needs: without such a table it is not judged */
+	enum evidence_kind from, or_from; /* what it needs: without a table of either it is not judged; or_from 0: only `from` */
 	const char *mechanism;  /* one sentence */
 	const char *advice;
 	const char *verify;     /* commands: {impl}, and {point}, which are options of bench */

@@ -2,6 +2,7 @@
 /* A table of text; see table.h. */
 #include "harness/table.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,7 +95,7 @@ bool table_number(const struct table *table, size_t row, const char *column, dou
 	if (!text || !*text)
 		return false;
 	*number = strtod(text, &end);
-	return *end == '\0' && strcmp(text, "-") != 0;
+	return *end == '\0' && strcmp(text, "-") != 0 && isfinite(*number); /* "nan" measures nothing */
 }
 
 size_t table_distinct(const struct table *table, const char *column, const char **values, size_t max)
