@@ -247,7 +247,8 @@ static void watch_call(struct caller *caller, const struct operation *operation,
 	count->calls++;
 	count->wanted += done;
 	count->allocations += watched.count;
-	/* One more than is allowed, while a table was made anew (by whomever: the statistic is the cache's): the table's array, if it is
+	/* One more than is allowed, while a table was made anew (by whomever: the statistic is the cache's): the table's array, if
+	 * it is
 	 * rare. That it is, is judged at the end. */
 	if (watched.count == operation->allowed + 1 && operation->allowed && rebuilds(caller->cache) != before) {
 		count->rebuilding++;

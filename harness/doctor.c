@@ -666,7 +666,8 @@ static void print_fixes(const json_t *results)
 		if (strcmp(text_of(result, "verdict"), verdicts[WARN]) != 0 && !*text_of(result, "fix"))
 			continue;
 		putchar('\n');
-		printf("# %s: %s\n", text_of(result, "item"), text_of(result, "value"));
+		printf("# %s", text_of(result, "item"));
+		print_comment(": ", text_of(result, "value"));
 		print_comment("why: ", text_of(result, "reason"));
 		if (*text_of(result, "fix")) {
 			puts(text_of(result, "fix"));

@@ -77,7 +77,8 @@ bool row_is(struct point_row row, const char *column, const char *value);
 /* A metric's interval; the value itself where the table has none. */
 bool row_interval(struct point_row row, const char *metric, double *low, double *high);
 /*
- * Is the whole interval of `a` above that of `b`? With fewer than six repetitions of either, whose intervals cover little, it has to be
+ * Is the whole interval of `a` above that of `b`? With fewer than six repetitions of either, whose intervals cover little, it has
+ * to be
  * above by a factor of two besides: what could be noise is no finding.
  */
 bool row_above(struct point_row a, struct point_row b, const char *metric);
@@ -85,7 +86,8 @@ bool row_above(struct point_row a, struct point_row b, const char *metric);
 /* Has the row the capacity that bench gives by itself? It follows the number and size of entries. */
 bool row_usual_capacity(struct point_row row);
 
-/* Visits the other rows of the same table that differ from this one in a parameter, and in no other (but in capacity, where both have the
+/* Visits the other rows of the same table that differ from this one in a parameter, and in no other (but in capacity, where both
+ * have the
  * usual one). Begin with a cleared one. */
 bool row_sibling(struct point_row row, const char *parameter, struct point_row *at);
 

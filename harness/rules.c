@@ -88,7 +88,8 @@ static void add_over_threads(struct finding *finding, struct point_row row, cons
 		finding_add(finding, "%s by threads: %s", metric, text);
 }
 
-/* A column of a table whose rows are stacks, added up over the rows of the same place, in stacks with this function (NULL: in all). */
+/* A column of a table whose rows are stacks, added up over the rows of the same place, in stacks with this function (NULL: in
+ * all). */
 static double sum_of_place(struct point_row row, const char *const place[], const char *within, const char *column)
 {
 	double sum = 0;

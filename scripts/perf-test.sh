@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # perf-test.sh: a performance analyst's round in one command; --help tells.
 set -u
+called_from=$PWD
 cd "$(dirname "$0")/.." || exit 1
 
 usage() {
@@ -48,6 +49,10 @@ while [ $# -gt 0 ]; do
 	shift
 done
 
+# Paths are those of whoever calls; a base may also be the name of a commit.
+[ -z "$out" ] || case $out in /*) ;; *) out=$called_from/$out ;; esac
+[ -z "$base" ] || [ ! -e "$called_from/$base" ] || base=$(cd "$called_from" && realpath "$base")
+
 make -s all profile-programs || exit 1
 capacitor=build/release-gcc/capacitor
 [ -n "$out" ] || out=results/perf-test-$(date -u +%Y%m%dT%H%M%SZ)-$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
@@ -82,7 +87,13 @@ step() { # step NAME COMMAND...: its output goes to DIR/NAME.txt, too; status 3 
 	return "$status"
 }
 
-step doctor $capacitor doctor
+advice() { # a step that fails nothing
+	local before=$failed
+	step "$@"
+	failed=$before
+}
+
+advice doctor $capacitor doctor
 step baseline $capacitor bench --impl "$impl" --threads "$threads" --mix 100:0:0,95:4:1,50:45:5 --keys 10000 "${windows[@]}" \
 	--out "$out/bench.json"
 step cpu $capacitor profile --impl "$impl" --threads "${threads##*,}" --keys 10000 "${profiled[@]}" --kinds cpu --out "$out/cpu"
@@ -91,7 +102,7 @@ step allocations $capacitor alloc-check --impl "$impl" --out "$out/allocations.t
 if [ -n "$base" ]; then
 	step regress $capacitor regress "$base" --impl "$impl" --out "$out/regress"
 fi
-step analyze $capacitor analyze "$out" "$out/bench.json"
+advice analyze $capacitor analyze "$out" "$out/bench.json"
 
 echo
 echo "$summary"

@@ -5,6 +5,7 @@
  */
 #include "harness/rules.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +19,9 @@
 
 #include "harness/analyze.h"
 #include "harness/commands.h"
+#include "harness/metrics.h"
 #include "harness/report.h"
+#include "harness/tidy.h"
 #include "tests/unit/scratch.h"
 
 /* ---- Cases ----------------------------------------------------------------------------------------------------------- */
@@ -385,6 +388,102 @@ static void test_controls_are_left_out(void **state)
 	evidence_free(&evidence);
 }
 
+/* Points that differ by nothing but noise: no comparison of them is a finding. Lognormal, by Box and Muller, from a fixed seed. */
+static double noise(uint64_t *state)
+{
+	double uniform[2];
+
+	for (int i = 0; i < 2; i++) {
+		*state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+		uniform[i] = ((double)(*state >> 11) + 0.5) * 0x1p-53;
+	}
+	return exp(0.1 * sqrt(-2 * log(uniform[0])) * cos(6.283185307179586 * uniform[1]));
+}
+
+static size_t findings_in_noise(unsigned repetitions, uint64_t seed)
+{
+	static const char *const impls[] = {"rcu", "ck_hs", "sharded", "rwlock", "unsync"}, *const policies[] = {"sieve", "lru",
+		"clock"};
+	static const char *const counters[] = {"padded", "packed"}, *const hashes[] = {"siphash", "xxh3"};
+	struct evidence evidence = {0};
+	struct findings findings = {0};
+	char error[EVIDENCE_ERROR_BYTES];
+	size_t measured = 0;
+	FILE *out;
+
+	scratch_teardown(NULL);
+	scratch_setup(NULL);
+	out = fopen(scratch_path("x.summary.tsv"), "w");
+	assert_non_null(out);
+	fputs("suite\timpl\tpolicy\tcounters\thash\tthreads\tkeys\tkey_bytes\tvalue_bytes\tmix\tskew\tcapacity_bytes\trepetitions\t"
+	      "ns_per_op\tns_per_op_low\tns_per_op_high\thit_ratio\tlocks_per_op\toversubscribed\n", out);
+	for (unsigned i = 0; i < 5 * 3 * 2 * 2 * 3; i++) {
+		double low = 1e9, high = 0;
+
+		for (unsigned r = 0; r < repetitions; r++) {
+			double time = 100 * noise(&seed);
+
+			low = fmin(low, time);
+			high = fmax(high, time);
+		}
+		fprintf(out, "c\t%s\t%s\t%s\t%s\t%u\t1000\t16\t100\t100-0-0\t0.99\t67108864\t%u\t%g\t%g\t%g\t1\t%d\t0\n",
+		        impls[i % 5],
+		        policies[i / 5 % 3], counters[i / 15 % 2], hashes[i / 30 % 2], 1u << i / 60, repetitions, (low + high) / 2,
+		        	low,
+		        high, i % 5 == 2 || i % 5 == 3);
+	}
+	assert_int_equal(fclose(out), 0);
+	assert_true(evidence_add(&evidence, ".", scratch_path("."), error));
+	assert_true(rules_apply(&evidence, &findings));
+	for (size_t i = 0; i < findings.count; i++)
+		measured += findings.item[i].basis == FINDING_MEASURED;
+	findings_free(&findings);
+	evidence_free(&evidence);
+	return measured;
+}
+
+static void test_noise_is_no_finding(void **state)
+{
+	(void)state;
+	for (unsigned repetitions = 1; repetitions <= 10; repetitions++)
+		for (uint64_t seed = 1; seed <= 3; seed++) {
+			size_t found = findings_in_noise(repetitions, seed);
+
+			if (found > 1) /* the intervals are of 95 %: among hundreds of pairs, one may lie apart */
+				fail_msg("%zu findings in noise, %u repetitions, seed %u", found, repetitions, (unsigned)seed);
+		}
+}
+
+/* The columns that the cases have by hand are those of real tables: of metrics, and of alloc-check's. */
+static void test_columns_are_real(void **state)
+{
+	const char *const argv[] = {"alloc-check", "--impl", "rwlock", "--threads", "1", "--out", scratch_path("a.tsv"), NULL};
+	enum metric metric;
+	struct table table;
+
+	(void)state;
+	for (size_t i = 0; point[i][0]; i++) {
+		const char *name = point[i][0], *end = name + strlen(name);
+		char plain[64];
+		bool known = strcmp(name, "repetitions") == 0 || strcmp(name, "coverage") == 0;
+
+		if (strcmp(end - 4, "_low") == 0 || strcmp(end - 3, "_cv") == 0 || strcmp(end - 5, "_high") == 0)
+			end = strrchr(name, '_');
+		snprintf(plain, sizeof plain, "%.*s", (int)(end - name), name);
+		for (size_t j = 0; tidy_parameters[j]; j++)
+			known = known || strcmp(plain, tidy_parameters[j]) == 0;
+		if (!known && !metric_find(plain, &metric))
+			fail_msg("%s is no column of measured points", name);
+	}
+	assert_true(metric_find("codec_share_percent", &metric));
+	if (scratch_run(alloc_check_command, argv) != COMMAND_OK)
+		return; /* under a sanitizer nothing can be counted */
+	assert_true(table_load(&table, scratch_path("a.tsv")));
+	for (size_t i = 0; allocations[i][0]; i++)
+		assert_non_null(table_cell(&table, 0, allocations[i][0]));
+	table_free(&table);
+}
+
 /* ---- The subcommand -------------------------------------------------------------------------------------------------- */
 
 static void test_bad_input(void **state)
@@ -485,6 +584,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_nothing, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_order, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_controls_are_left_out, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_noise_is_no_finding, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_columns_are_real, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_bad_input, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_json_of_bench, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_chapter, scratch_setup, scratch_teardown),
