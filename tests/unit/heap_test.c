@@ -70,7 +70,7 @@ static void test_planted_site(void **state)
 	assert_int_equal(scratch_run(play_window, argv), 0);
 	assert_true(table_load(&table, scratch_path("heap.tsv")));
 	for (size_t row = 0; row < table.rows; row++) {
-		double count, bytes, live, live_bytes;
+		double count = 0, bytes = 0, live = 0, live_bytes = 0;
 
 		if (!strstr(table_cell(&table, row, "stack"), "allocate_planted"))
 			continue;
