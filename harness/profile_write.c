@@ -302,6 +302,7 @@ static bool write_source(struct profile *profile, const struct profile_subject *
 
 	if (profile->function && !find_function(view->stacks, profile->function, file)) {
 		snprintf(view->source, sizeof view->source, "no sample fell into a function called %.200s", profile->function);
+		fprintf(stderr, "capacitor profile: --function: %s\n", view->source);
 		return true;
 	}
 	if (profile->function)

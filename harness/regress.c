@@ -358,6 +358,9 @@ static bool only_stored(struct request *request, const char *why)
 {
 	if (request->kept.points == 0)
 		return fail(request, "%s", why);
+	if (request->sweep.window_s > 0)
+		return fail(request, "--seconds wants a baseline that runs again, and %.400s: windows of other lengths do not "
+		                     "compare", why);
 	if (request->best_of > 1) /* the fastest of several against single ones would always be faster */
 		return fail(request, "--best-of wants a baseline that runs again, and %.400s", why);
 	fprintf(stderr, "capacitor regress: THE BASELINE DOES NOT RUN AGAIN: %s.\n"
@@ -600,9 +603,13 @@ static bool attempt(struct request *request, const struct regress_point *point, 
 /* Measures a point once. What fails is tried again: what can be measured at all, can be at one of these. */
 static bool measure(struct request *request, const struct regress_point *point, unsigned which, unsigned repetition)
 {
-	for (unsigned i = 0; i < ATTEMPTS && !regress_interrupted; i++)
+	for (unsigned i = 0; i < ATTEMPTS && !regress_interrupted; i++) {
 		if (attempt(request, point, which, repetition))
 			return true;
+		if (!regress_interrupted)
+			fprintf(stderr, "capacitor regress: %s; tried %s\n", request->error, i + 1 < ATTEMPTS ? "again" : "in "
+			                                                                                                  "vain");
+	}
 	return regress_interrupted ? fail(request, "interrupted; nothing was written") : false;
 }
 
@@ -761,9 +768,13 @@ static void judge(struct judgement *judgement, const struct request *request, co
 		fputs("coherence: unavailable: the baseline's commit is not known, or programs were given\n", judgement->text);
 	fprintf(judgement->text, "%s: %zu point%s: %zu slower by more than %g %% (p < %g), %zu allocate more, %zu operations "
 	        "miss more often\n",
-	        judgement->slower + judgement->allocating + judgement->missing > 0 ? "WORSE" : "no worse", judgement->judged,
+	        judgement->judged == 0 ? "NOTHING COMPARED"
+	        : judgement->slower + judgement->allocating + judgement->missing > 0 ? "WORSE" : "no worse", judgement->judged,
 	        judgement->judged == 1 ? "" : "s", judgement->slower, request->threshold, request->alpha, judgement->allocating,
 	        judgement->missing);
+	for (size_t i = 0; i < request->grid.points; i++)
+		if (request->grid.point[i].left_out)
+			fprintf(judgement->text, "left out, the base cannot measure it: %s\n", request->grid.point[i].name);
 	if (judgement->undecided > 0)
 		fprintf(judgement->text, "undecided: at %zu of these the interval reaches beyond %g %%: the machine is too noisy "
 		        "for "
@@ -805,13 +816,15 @@ static bool write_comparison(struct request *request, const struct comparison *c
 static bool write_side(struct request *request, unsigned which, const char *name, struct compare_side *read)
 {
 	struct side *side = &request->side[which];
-	json_t *document = json_pack("{s:O, s:O}", "context", side->context, "benchmarks", side->runs);
+	json_t *document = side->context ? json_pack("{s:O, s:O}", "context", side->context, "benchmarks", side->runs) : NULL;
 	char *text = document ? json_dumps(document, JSON_INDENT(1)) : NULL;
 	char path[REGRESS_PATH_BYTES];
 	bool fine;
 
 	snprintf(path, sizeof path, "%.4000s/%s", request->target, name);
-	fine = (text && write_named(request, name, text)) || fail(request, "no memory for the runs");
+	fine = (text && write_named(request, name, text)) ||
+	       fail(request, side->context ? "no memory for the runs" : "%s measured nothing at any point",
+	            which == BASE_SIDE ? "the base's program" : "the new program");
 	fine = fine && compare_load_document(read, path, document, request->error);
 	free(text);
 	json_decref(document);

@@ -13,13 +13,13 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "build_info.h"
 #include "harness/bench.h"
 #include "harness/commands.h"
 #include "harness/options.h"
+#include "harness/program.h"
 #include "harness/probes.h"
 
 #define ARGUMENTS_MAX 128
@@ -205,28 +205,22 @@ static void copy_file(const char *path, FILE *to)
 static int run(struct request *request, const struct command *command, bool quiet)
 {
 	char errors[PATH_BYTES + 16];
-	int status = 0;
-	pid_t child;
+	int status;
 
 	snprintf(errors, sizeof errors, "%s/errors", request->scratch);
-	fflush(NULL);
-	child = fork();
-	if (child == 0) {
-		if (quiet && !(freopen("/dev/null", "w", stdout) && freopen(errors, "w", stderr)))
-			_exit(127);
-		execv(command->argument[0], (char **)(uintptr_t)command->argument);
-		_exit(127);
-	}
-	if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status)) {
-		fail(request, command->argument[0], "it was ended by a signal");
+	unlink(errors);
+	status = program_run(command->argument, &(struct program_ends){.out = quiet ? NULL : PROGRAM_OURS,
+	                                                               .errors = quiet ? errors : PROGRAM_OURS});
+	if (status == COMMAND_OK)
+		return COMMAND_OK;
+	if (status < 0 || status >= 128) {
+		fail(request, command->argument[0], status < 0 ? "it could not be started" : "it was ended by a signal");
 		return COMMAND_FAIL;
 	}
-	if (WEXITSTATUS(status) == COMMAND_OK)
-		return COMMAND_OK;
 	if (quiet)
 		copy_file(errors, stderr);
-	fail(request, command->argument[0], WEXITSTATUS(status) == 127 ? "it cannot be run" : "it failed, as said above");
-	return WEXITSTATUS(status);
+	fail(request, command->argument[0], status == 127 ? "it cannot be run" : "it failed, as said above");
+	return status;
 }
 
 /* ---- What recording costs ---------------------------------------------------------------------------------------- */

@@ -337,6 +337,8 @@ static bool is_number(const char *text)
 		return false;
 	if (*text == '0' && text[1] && text[1] != '.')
 		return false;
+	if (text[strspn(text, "-.0123456789")] != '\0')
+		return false; /* 6537e9721756 is a commit, which strtod would take for a number */
 	strtod(text, &end);
 	return *end == '\0';
 }
@@ -423,10 +425,21 @@ static uint64_t covered_ns(const struct spans *spans, const struct thread *threa
 	return sum;
 }
 
+/* So much of the window is what was kept of a thread: all, or to the end of the last span that had room. */
+static double kept_ns(const struct spans *spans, const struct thread *thread)
+{
+	uint64_t last = 0;
+
+	if (thread->left_out == 0 || thread->count == 0)
+		return (double)ns_of(spans->to - spans->from);
+	for (size_t i = 0; i < thread->count; i++)
+		if (end_ns(spans, &thread->span[i]) > last)
+			last = end_ns(spans, &thread->span[i]);
+	return (double)(last > 0 ? last : 1);
+}
+
 static void print_shares(FILE *out, const struct spans *spans)
 {
-	double window = (double)ns_of(spans->to - spans->from);
-
 	fprintf(out, "%-16s", "thread");
 	for (unsigned category = 0; category < CATEGORIES; category++)
 		fprintf(out, " %10s", categories[category].heading);
@@ -436,7 +449,7 @@ static void print_shares(FILE *out, const struct spans *spans)
 
 		fprintf(out, "%-16s", thread->name);
 		for (unsigned category = 0; category < CATEGORIES; category++)
-			fprintf(out, " %8.1f %%", 100 * (double)covered_ns(spans, thread, category) / window);
+			fprintf(out, " %8.1f %%", 100 * (double)covered_ns(spans, thread, category) / kept_ns(spans, thread));
 		fprintf(out, "   %zu", thread->count);
 		if (thread->left_out > 0)
 			fprintf(out, ", %" PRIu64 " left out", thread->left_out);

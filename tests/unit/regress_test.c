@@ -341,8 +341,8 @@ static void test_stored(void **state)
 	assert_int_equal(REGRESSED(base, "--new-program", slow, "--out", scratch_path("slow")), COMMAND_FAIL);
 	assert_true(said("slow/verdict.txt", "SLOWER"));
 	assert_int_equal(REGRESSED(base, "--stored", "--seconds", "20ms", "--new-program", sound, "--out", scratch_path("given")),
-	                 COMMAND_OK);
-	assert_true(said("calls", "--seconds 0.02 "));
+	                 COMMAND_FAIL);
+	assert_true(said("stderr", "--seconds wants a baseline that runs again"));
 }
 
 /* ---- The baseline's build ------------------------------------------------------------------------------------------- */
