@@ -656,6 +656,7 @@ static void print_comment(const char *label, const char *text)
 
 static void print_fixes(const json_t *results)
 {
+	char label[64];
 	size_t fixes = 0, i;
 	json_t *result;
 
@@ -666,8 +667,8 @@ static void print_fixes(const json_t *results)
 		if (strcmp(text_of(result, "verdict"), verdicts[WARN]) != 0 && !*text_of(result, "fix"))
 			continue;
 		putchar('\n');
-		printf("# %s", text_of(result, "item"));
-		print_comment(": ", text_of(result, "value"));
+		snprintf(label, sizeof(label), "%.60s: ", text_of(result, "item"));
+		print_comment(label, text_of(result, "value"));
 		print_comment("why: ", text_of(result, "reason"));
 		if (*text_of(result, "fix")) {
 			puts(text_of(result, "fix"));
