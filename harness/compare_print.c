@@ -538,7 +538,9 @@ void compare_warnings(FILE *out, const struct comparison *comparison, const char
 	for (size_t i = 0; i < comparison->lones; i++)
 		fprintf(out, "%sonly in %s: %s\n", prefix, comparison->lone[i].in_base ? "the base" : "the new",
 		        comparison->lone[i].name);
-	if (comparison->base->failed + comparison->new->failed > 0 && comparison->base != comparison->new)
+	if (comparison->base == comparison->new && comparison->base->failed > 0)
+		fprintf(out, "%swarning: runs that failed, and are missing: %zu\n", prefix, comparison->base->failed);
+	else if (comparison->base->failed + comparison->new->failed > 0)
 		fprintf(out, "%swarning: runs that failed, and are missing: %zu of the base, %zu of the new\n", prefix,
 		        comparison->base->failed, comparison->new->failed);
 	warn_of_samples(out, comparison, prefix);

@@ -680,6 +680,7 @@ static bool measure_all(struct request *request)
 struct judgement {
 	FILE *table, *text;
 	size_t slower, allocating, missing, judged;
+	size_t lost; /* points that the base has a figure of, and the new build none */
 	size_t undecided; /* points at which more than the threshold cannot be ruled out */
 };
 
@@ -716,6 +717,11 @@ static void judge_speed(struct judgement *judgement, const struct request *reque
 
 	bool undecided = !sure && !result->unavailable && !(result->high <= request->threshold);
 
+	if (result->unavailable && result->pair->base->samples[METRIC_NS_PER_OP].count > 0 &&
+	    result->pair->new->samples[METRIC_NS_PER_OP].count == 0) {
+		judgement->lost++;
+		fprintf(judgement->text, "LOST  %s: the new build has no time per operation\n", result->pair->name);
+	}
 	judgement->judged += !result->unavailable;
 	judgement->undecided += undecided;
 	write_verdict(judgement->table, result, request->threshold, slower ? "slower" : undecided ? "undecided" : !sure ? "~" :
@@ -744,6 +750,11 @@ static void judge_allocations(struct judgement *judgement, const struct request 
 	        result->median_new, metric_info(result->metric)->name, result->p_holm);
 }
 
+static bool is_worse(const struct judgement *judgement)
+{
+	return judgement->slower + judgement->allocating + judgement->missing + judgement->lost > 0;
+}
+
 static void judge(struct judgement *judgement, const struct request *request, const struct comparison *comparison)
 {
 	bool comparable;
@@ -768,8 +779,8 @@ static void judge(struct judgement *judgement, const struct request *request, co
 		fputs("coherence: unavailable: the baseline's commit is not known, or programs were given\n", judgement->text);
 	fprintf(judgement->text, "%s: %zu point%s: %zu slower by more than %g %% (p < %g), %zu allocate more, %zu operations "
 	        "miss more often\n",
-	        judgement->judged == 0 ? "NOTHING COMPARED"
-	        : judgement->slower + judgement->allocating + judgement->missing > 0 ? "WORSE" : "no worse", judgement->judged,
+	        is_worse(judgement) ? "WORSE" : judgement->judged == 0 ? "NOTHING COMPARED" : judgement->undecided > 0
+	        ? "no worse, as far as it can be decided" : "no worse", judgement->judged,
 	        judgement->judged == 1 ? "" : "s", judgement->slower, request->threshold, request->alpha, judgement->allocating,
 	        judgement->missing);
 	for (size_t i = 0; i < request->grid.points; i++)
@@ -857,7 +868,7 @@ static bool conclude(struct request *request, const struct comparison *compariso
 	judge(&judgement, request, comparison);
 	fclose(judgement.table);
 	fclose(judgement.text);
-	*worse = judgement.slower + judgement.allocating + judgement.missing > 0 || judgement.judged == 0;
+	*worse = is_worse(&judgement) || judgement.judged == 0;
 	fine = write_named(request, "verdict.tsv", table) && write_named(request, "verdict.txt", text) &&
 	       write_comparison(request, comparison, "comparison.tsv", COMPARE_TSV) &&
 	       write_comparison(request, comparison, "comparison.md", COMPARE_MARKDOWN) && publish(request);

@@ -375,7 +375,7 @@ void spans_write(FILE *out, const struct spans *spans, const struct spans_fact *
 	for (size_t i = 0; i < count; i++) {
 		write_text(out, facts[i].key);
 		fputc(':', out);
-		if (is_number(facts[i].value))
+		if (strcmp(facts[i].key, "commit") != 0 && is_number(facts[i].value)) /* a hash may have digits only */
 			fputs(facts[i].value, out);
 		else
 			write_text(out, facts[i].value);

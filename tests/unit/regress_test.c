@@ -107,6 +107,23 @@ static size_t lines_of(const char *file, const char *beginning)
 
 /* ---- Verdicts ------------------------------------------------------------------------------------------------------ */
 
+/* A new build that measures no time any more is worse, not equal. */
+static void test_lost_figure(void **state)
+{
+	const char *base = write_program("base", 1, 0.01, ""), *lost = lasting(scratch_path("lost.sh"));
+	char text[SCRATCH_PATH_BYTES + 128];
+
+	(void)state;
+	snprintf(text, sizeof text, "#!/bin/sh\n'%s' \"$@\" || exit\nfor out; do :; done\nsed -i 's/\"ns_per_op\"/\"other\"/' "
+	                            "\"$out\"\n", base);
+	scratch_write(lost, text);
+	assert_int_equal(chmod(lost, 0755), 0);
+	assert_int_equal(REGRESSED("--base-program", base, "--new-program", lost, GRID, "--out", scratch_path("out")),
+	                 COMMAND_FAIL);
+	assert_true(said("out/verdict.txt", "LOST  "));
+	assert_true(said("out/verdict.txt", "WORSE"));
+}
+
 static void test_same(void **state)
 {
 	const char *base = write_program("base", 1, 0.01, ""), *new = write_program("newer", 1, 0.01, "");
@@ -466,6 +483,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_same, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_lost_figure, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_order, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_best, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_slower, scratch_setup, scratch_teardown),
