@@ -222,6 +222,14 @@ static bool is_exact(struct point_row row)
 	return row_is(row, "schedule", "coop") || !row_partner(row, "schedule", "coop", &exact);
 }
 
+/* The cycles of an operation but for those in which it queues: how long a queue is, counts (coop) cannot tell, so that what is
+ * estimated
+ * of them is what it costs at least. */
+static double own_cycles(struct point_row row)
+{
+	return fmax(0, row_or(row, "cycles", 0) - row_or(row, "queue_cycles", 0) - row_or(row, "wait_cycles", 0));
+}
+
 /* Is it a field of this cell? */
 static bool is_of_cell(struct point_row row, struct point_row cell)
 {
@@ -285,7 +293,7 @@ static void find_writes_on_hit(const struct rule *rule, const struct evidence *e
 
 	FOR_EACH_CHOSEN(row, EVIDENCE_COHERENCE) {
 		double shared = row_or(row, "true", 0) + row_or(row, "late", 0) + row_or(row, "upgrade_true", 0);
-		double cycles = row_or(row, "cycles", 0), lost;
+		double cycles = own_cycles(row), lost;
 		struct finding *finding;
 
 		if (!row_is(row, "operation", "get") || !is_exact(row) || !is_get_only(row) || threads_of(row) < 2 ||
@@ -309,7 +317,7 @@ static void find_false_sharing(const struct rule *rule, const struct evidence *e
 
 	FOR_EACH_CHOSEN(row, EVIDENCE_COHERENCE) {
 		double misses = row_or(row, "false", 0), upgrades = row_or(row, "upgrade_false", 0);
-		double cycles = row_or(row, "cycles", 0);
+		double cycles = own_cycles(row);
 		double lost = misses * latency(row, "dirty") + upgrades * latency(row, "upgrade");
 		struct finding *finding;
 
@@ -353,7 +361,7 @@ static void find_shared_counters(const struct rule *rule, const struct evidence 
 		add_over_threads(finding, row, "ns_per_op", "ns");
 	}
 	FOR_EACH(row, EVIDENCE_COHERENCE) {
-		double count = row_or(row, "transactions", 0), cycles = row_or(row, "cycles", 0), saved;
+		double count = row_or(row, "transactions", 0), cycles = own_cycles(row), saved;
 		struct point_row padded;
 		struct finding *finding;
 
@@ -361,7 +369,7 @@ static void find_shared_counters(const struct rule *rule, const struct evidence 
 		    !row_partner(row, "counters", "padded", &padded) ||
 		    count - row_or(padded, "transactions", 0) < 0.5 || cycles <= 0)
 			continue;
-		saved = 1 - row_or(padded, "cycles", 0) / cycles;
+		saved = 1 - own_cycles(padded) / cycles;
 		if (saved < rule->bound)
 			continue;
 		finding = finding_report(findings, rule, NULL, row, FINDING_ESTIMATED, saved);
@@ -404,8 +412,10 @@ static void find_no_scaling(const struct rule *rule, const struct evidence *evid
 		double wait = row_or(row, "lock_wait_ns_per_op", 0) + row_or(row, "room_wait_ns_per_op", 0);
 		struct finding *finding;
 		struct point_row one;
+		double unknown; /* where waiting was not counted, nobody can say that it does not explain it */
 
-		if (!fits(row) || is_yardstick(row) || threads_of(row) < 2 || !row_partner(row, "threads", "1", &one) ||
+		if (!row_number(row, "lock_wait_ns_per_op", &unknown) || !fits(row) || is_yardstick(row) || threads_of(row) < 2 ||
+		    !row_partner(row, "threads", "1", &one) ||
 		    !row_above(row, one, "ns_per_op"))
 			continue;
 		alone = row_or(one, "ns_per_op", 0);
